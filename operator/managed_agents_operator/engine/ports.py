@@ -1,0 +1,99 @@
+"""What the engine and the kinds ask of the cluster.
+
+Protocols beside their users, so that neither the engine nor the kinds know how the cluster is reached; `app` joins them
+with what `kube` implements, and a test with a few lines of its own. Failures are those of `engine.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from managed_agents_operator.engine.errors import ClusterError
+
+
+class Regarding(Protocol):
+    """The object an Event is about; what the models call metadata."""
+
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def uid(self) -> str: ...
+    @property
+    def resource_version(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class SecretValue:
+    """One key of one Secret as it was when it was read. `value` stays out of every repr, log and message.
+
+    `uid` and `resource_version` are those of the Secret: both differ after any change of it.
+    """
+
+    value: str = field(repr=False)
+    uid: str
+    resource_version: str
+
+
+class SecretMissing(ClusterError):
+    """A Secret, or a key in it, is not there. `key` is None when the Secret itself is what is missing."""
+
+    def __init__(self, namespace: str, name: str, key: str | None) -> None:
+        what = f"Secret {namespace}/{name} does not exist" if key is None else f"Secret {namespace}/{name} has no {key}"
+        super().__init__(what)
+        self.namespace = namespace
+        self.name = name
+        self.key = key
+
+
+class Writer(Protocol):
+    """Reads and writes the objects of one kind. Every write names the version it was decided on.
+
+    Objects are plain dicts as the API server answered. Raises `WriteConflict`, `ObjectGone`, `WriteRefused` and
+    `ClusterUnreachable`.
+    """
+
+    async def patch_object(
+        self, namespace: str, name: str, patch: Mapping[str, Any], *, resource_version: str
+    ) -> dict[str, Any]:
+        """Merge `patch` into the object and return it as stored. Status in it has no effect."""
+        ...
+
+    async def patch_status(
+        self, namespace: str, name: str, patch: Mapping[str, Any], *, resource_version: str
+    ) -> dict[str, Any]:
+        """Merge `patch["status"]` (the changed fields, None to remove one) and return the object as stored."""
+        ...
+
+    async def read(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """The object now, past any cache of ours; None when it is not there."""
+        ...
+
+    def list_pages(self, limit: int = 500) -> AsyncIterator[list[dict[str, Any]]]:
+        """Every object of the watched namespaces, `limit` to a page."""
+        ...
+
+
+class Secrets(Protocol):
+    """Reads Secrets when they are used. Nothing is kept."""
+
+    async def read(self, namespace: str, name: str, key: str) -> SecretValue:
+        """One key of a Secret. Raises `SecretMissing` and `ClusterUnreachable`."""
+        ...
+
+    async def watch(self, on_change: Callable[[str, str], None]) -> None:
+        """Calls `on_change(namespace, name)` after every change of a watched Secret; runs until cancelled."""
+        ...
+
+
+class Events(Protocol):
+    """Tells people. Never fails and never waits: what can't be told is dropped."""
+
+    def publish(
+        self, regarding: Regarding, type: Literal["Normal", "Warning"], reason: str, action: str, note: str
+    ) -> None:
+        """Queue one Event about an object. `reason` and `action` are CamelCase words, `note` a sentence."""
+        ...
