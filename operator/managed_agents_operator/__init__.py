@@ -1,0 +1,1 @@
+"""A Kubernetes operator for sessions of the Claude Managed Agents API."""
