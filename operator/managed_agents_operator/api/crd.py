@@ -101,7 +101,7 @@ def write(root: Path, conditions: str = "") -> tuple[Path, ...]:
 class Dumper(yaml.SafeDumper):
     """YAML as kubectl reads it: no aliases, and `n` (a field of ours) in quotes, because kubectl takes it for false."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         """The same rule in two places is written twice."""
         return True
 

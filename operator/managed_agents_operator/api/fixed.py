@@ -66,7 +66,7 @@ def _budget_lifted() -> Rule:
 
 
 def _budget_lowered() -> Rule:
-    new, old = ("string({}.spec.budget.maxListCost.amount)".format(o) for o in ("self", "oldSelf"))
+    new, old = (f"string({side}.spec.budget.maxListCost.amount)" for side in ("self", "oldSelf"))
     # Amounts have no leading zeros, so the longer one is the larger; a conversion could fail and hide the message.
     return when(
         f"{LIVE} && has(oldSelf.spec.budget) && has(oldSelf.spec.budget.maxListCost)"

@@ -60,16 +60,16 @@ FREE = Extend({FREE_FIELDS: True})
 INT_OR_TEXT = Extend({INT_OR_STRING: True})
 DATE_TIME = Extend({"format": "date-time"})
 
-KEPT = {
-    *("type", "format", "description", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"),
-    *("minItems", "maxItems", "maxProperties", "minProperties", "required", RULES, INT_OR_STRING, FREE_FIELDS),
-    *("x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type"),
-}
+# In this order they are written, because pydantic's own order differs from release to release.
+KEPT = (
+    *("type", "format", "description", INT_OR_STRING, FREE_FIELDS, "enum", "default", "required"),
+    *("minLength", "maxLength", "pattern", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"),
+    *("minItems", "maxItems", "minProperties", "maxProperties"),
+    *("x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type", RULES),
+    *("properties", "items", "additionalProperties"),
+)
 DROPPED = {"title", "$defs"}
-CONVERTED = {
-    *("$ref", "anyOf", "const", "exclusiveMinimum", "exclusiveMaximum", "properties", "items"),
-    *("additionalProperties", "default"),
-}
+CONVERTED = {"$ref", "anyOf", "const"}
 
 
 class UnstructuralError(ValueError):
@@ -84,22 +84,28 @@ def structural(model: type[BaseModel]) -> dict[str, Any]:
 
 def _convert(node: dict[str, Any], defs: dict[str, Any], path: str) -> dict[str, Any]:
     node = _inline(node, defs, path)
-    if unknown := set(node) - KEPT - DROPPED - CONVERTED:
+    if unknown := set(node) - set(KEPT) - DROPPED - CONVERTED:
         raise UnstructuralError(f"{path}: no counterpart for {sorted(unknown)}")
-    out = {k: v for k, v in node.items() if k in KEPT} | _scalar(node)
+    said = node | _scalar(node) | _nested(node, defs, path)
+    if said.get(INT_OR_STRING):
+        said.pop("type", None)
+    if not {"type", FREE_FIELDS, INT_OR_STRING} & set(said):
+        raise UnstructuralError(f"{path}: no type in {node}")
+    # A default of null is how pydantic writes "optional"; a CRD has no such default.
+    return {keyword: said[keyword] for keyword in KEPT if said.get(keyword) is not None}
+
+
+def _nested(node: dict[str, Any], defs: dict[str, Any], path: str) -> dict[str, Any]:
+    """What the node holds, converted in turn."""
+    out: dict[str, Any] = {}
     if "properties" in node:
         out["properties"] = {n: _convert(p, defs, f"{path}.{n}") for n, p in node["properties"].items()}
     if "items" in node:
         out["items"] = _convert(node["items"], defs, f"{path}[]")
     extra = node.get("additionalProperties")
+    out["additionalProperties"] = _convert(extra, defs, f"{path}[*]") if isinstance(extra, dict) and extra else None
     if extra is True:
         out[FREE_FIELDS] = True
-    elif extra:
-        out["additionalProperties"] = _convert(extra, defs, f"{path}[*]")
-    if out.get(INT_OR_STRING):
-        out.pop("type", None)
-    if not {"type", FREE_FIELDS, INT_OR_STRING} & set(out):
-        raise UnstructuralError(f"{path}: no type in {node}")
     return out
 
 
@@ -116,16 +122,13 @@ def _scalar(node: dict[str, Any]) -> dict[str, Any]:
         out |= _bound("maximum", "exclusiveMaximum", node, -1)
     if node.get("type") == "integer":
         out["format"] = "int64"
-    # An explicit null is how pydantic writes "optional"; to a CRD it would be a default that is no value.
-    if node.get("default") is not None:
-        out["default"] = node["default"]
     return out
 
 
 def _bound(keyword: str, exclusive: str, node: dict[str, Any], step: int) -> dict[str, Any]:
     """Exclusive bounds are booleans beside the bound in the old draft that CRDs follow."""
     if node.get("type") == "integer":
-        return {keyword: node[exclusive] + step}
+        return {keyword: node[exclusive] + step, exclusive: None}
     return {keyword: node[exclusive], exclusive: True}
 
 

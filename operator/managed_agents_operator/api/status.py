@@ -134,6 +134,8 @@ class Creation(Model):
     """When it claimed."""
     outcome: Literal["Refused"] | None = None
     """What came of it."""
+    generation: int | None = None
+    """Generation of the spec that was refused."""
 
 
 class Kickoff(Model):
