@@ -1,0 +1,214 @@
+"""The wire objects of the API as we read them, forgiving whatever a server adds, leaves out or names anew.
+
+Made by `Client` and by the sweeps, read by the kinds. Unknown fields are kept, unknown words of an enumeration are
+plain strings, every field but the id may be absent or null, and a known field of a shape we can't read is left out
+rather than losing the object. What to make of the values is for the reader.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Annotated, Any, Generic, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+
+Item = TypeVar("Item")
+
+
+def _texts(value: object) -> object:
+    """Metadata as text to text: some servers keep numbers, and null stands for a key that is not there."""
+    if not isinstance(value, Mapping):
+        return {} if value is None else value
+    return {key: text if isinstance(text, str) else json.dumps(text) for key, text in value.items() if text is not None}
+
+
+def _listed(value: object) -> object:
+    return [] if value is None else value
+
+
+def _empty_if_null(value: object) -> object:
+    return {} if value is None else value
+
+
+def _by_id(value: object) -> object:
+    """One independent server names the agent of a session by its id alone."""
+    return {"id": value} if isinstance(value, str) else value
+
+
+class Wire(BaseModel):
+    """What all wire objects share: `model_validate` fails only when there is no id where one is needed."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True, protected_namespaces=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _forgive(cls, raw: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(raw)
+        except ValidationError as errors:
+            if not isinstance(raw, Mapping):
+                raise
+            odd = {error["loc"][0] for error in errors.errors(include_url=False) if error["loc"]}
+            return handler({field: value for field, value in raw.items() if field not in odd})
+
+
+class Money(Wire):
+    """An amount of money. `amount` is whole cents as decimal text, `currency` USD so far."""
+
+    amount: str | None = None
+    currency: str | None = None
+
+
+class Budget(Wire):
+    """The limit of a session's list cost. `type` is `limit` so far."""
+
+    type: str | None = None
+    max_list_cost: Money | None = None
+
+
+class CacheCreation(Wire):
+    """Tokens written to the prompt cache, by how long they are kept."""
+
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class ServerToolUse(Wire):
+    """Calls of tools that run on the server."""
+
+    web_search_requests: int | None = None
+    web_fetch_requests: int | None = None
+
+
+class Usage(Wire):
+    """What a session has used so far, in tokens, seconds and list cost (absent until it is tracked)."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation: CacheCreation | None = None
+    active_seconds: float | None = None
+    server_tool_use: ServerToolUse | None = None
+    list_cost: Money | None = None
+
+
+class Stats(Wire):
+    """Seconds of work, summed over threads, and seconds since creation."""
+
+    active_seconds: float | None = None
+    duration_seconds: float | None = None
+
+
+class SessionAgent(Wire):
+    """The snapshot of the agent that a session was made from, defaults filled in by the server."""
+
+    id: str | None = None
+    type: str | None = None
+    version: int | None = None
+    name: str | None = None
+    description: str | None = None
+    system: str | None = None
+    model: dict[str, Any] | str | None = None
+    mcp_servers: Annotated[list[dict[str, Any]], BeforeValidator(_listed)] = []
+    tools: Annotated[list[dict[str, Any]], BeforeValidator(_listed)] = []
+    skills: Annotated[list[dict[str, Any]], BeforeValidator(_listed)] = []
+    multiagent: dict[str, Any] | None = None
+    execution_identity: dict[str, Any] | None = None
+
+
+class SessionResource(Wire):
+    """A file, repository or memory store of a session; memory stores have no `id` of their own here."""
+
+    id: str | None = None
+    type: str | None = None
+    file_id: str | None = None
+    url: str | None = None
+    checkout: dict[str, Any] | None = None
+    memory_store_id: str | None = None
+    access: str | None = None
+    instructions: str | None = None
+    name: str | None = None
+    description: str | None = None
+    mount_path: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+class OutcomeEvaluation(Wire):
+    """How an outcome that was asked for is judged. `result` is an open set of words."""
+
+    type: str | None = None
+    outcome_id: str | None = None
+    description: str | None = None
+    result: str | None = None
+    iteration: int | None = None
+    explanation: str | None = None
+    completed_at: str | None = None
+
+
+class Session(Wire):
+    """A session, from `/v1/sessions`. Timestamps are RFC 3339 text as they came; archived is `archived_at` alone."""
+
+    id: Annotated[str, Field(strict=True, min_length=1)]
+    type: str | None = None
+    status: str | None = None
+    agent: Annotated[SessionAgent | None, BeforeValidator(_by_id)] = None
+    environment_id: str | None = None
+    deployment_id: str | None = None
+    vault_ids: Annotated[list[str], BeforeValidator(_listed)] = []
+    title: str | None = None
+    metadata: Annotated[dict[str, str], BeforeValidator(_texts)] = {}
+    budget: Budget | None = None
+    usage: Annotated[Usage, BeforeValidator(_empty_if_null)] = Usage()
+    stats: Annotated[Stats, BeforeValidator(_empty_if_null)] = Stats()
+    resources: Annotated[list[SessionResource], BeforeValidator(_listed)] = []
+    outcome_evaluations: Annotated[list[OutcomeEvaluation], BeforeValidator(_listed)] = []
+    created_at: str | None = None
+    updated_at: str | None = None
+    archived_at: str | None = None
+
+
+class StopReason(Wire):
+    """Why a session went idle; `event_ids` are what it waits for when `type` is `requires_action`."""
+
+    type: str | None = None
+    event_ids: Annotated[list[str], BeforeValidator(_listed)] = []
+
+
+class Event(Wire):
+    """An event of a session, from `/v1/sessions/{id}/events`. `processed_at` is null while it is queued."""
+
+    id: str | None = None
+    type: str = ""
+    processed_at: str | None = None
+    content: Any = None
+    stop_reason: StopReason | None = None
+
+
+@dataclass(frozen=True)
+class Page(Generic[Item]):
+    """One page of a list, and the cursor of the next one, None at the end."""
+
+    items: list[Item]
+    next_page: str | None
+
+
+def fingerprint(item: Mapping[str, Any]) -> bytes:
+    """16 bytes that differ when anything in a raw list item does, save `stats.duration_seconds`, which always grows."""
+    stats = item.get("stats")
+    if isinstance(stats, Mapping) and "duration_seconds" in stats:
+        item = {**item, "stats": {name: value for name, value in stats.items() if name != "duration_seconds"}}
+    # Sorted, because some servers write maps in another order each time.
+    text = json.dumps(item, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=16).digest()
