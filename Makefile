@@ -1,0 +1,68 @@
+# Everything starts from a bare machine: each target first brings .venv up to date.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := .requirements/dev.txt
+STAMP := $(VENV)/.made
+# A test run of one file: make test TESTS=tests/engine
+TESTS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help
+help: ## Show this help
+	@echo "Usage: make TARGET"
+	@echo
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: setup
+setup: $(STAMP) ## Make .venv from the hash-pinned lock (done by every other target too)
+	@:
+
+$(STAMP): pyproject.toml $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Name one with PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing what $(LOCK) pins"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement $(LOCK)
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: demo
+demo: setup ## See it work: a control plane, the simulated API, the operator and kubectl, from nothing
+	@$(BIN)/managed-agents-local demo
+
+.PHONY: up
+up: setup ## Keep all that running and print how to use it (Ctrl-C ends it)
+	@$(BIN)/managed-agents-local up
+
+.PHONY: test
+test: setup ## Run all tests (TESTS=tests/engine for some)
+	@$(BIN)/managed-agents-local assets > /dev/null
+	@$(BIN)/pytest -n 2 --dist loadgroup $(TESTS)
+
+.PHONY: lint
+lint: setup ## Check format, style, types, layers and that generated files are current
+	@$(BIN)/ruff format --check --quiet . || { echo "Run '$(BIN)/ruff format'" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports > $(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log >&2; exit 1; }
+	@$(MAKE) --no-print-directory crds > /dev/null
+	@test -z "$$(git status --porcelain -- crds deploy/base)" \
+	  || { git status --short -- crds deploy/base >&2; echo "Generated files differ: commit what 'make crds' wrote" >&2; exit 1; }
+	@echo "lint: all clean"
+
+.PHONY: crds
+crds: setup ## Write crds/ and its copy in deploy/base/ from the models
+	@$(BIN)/managed-agents-operator crds
+
+.PHONY: lock
+lock: setup ## Pin the newest versions that pyproject.toml allows
+	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra local --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file $(LOCK)
+	@git diff --stat -- $(LOCK)

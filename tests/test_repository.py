@@ -1,0 +1,83 @@
+"""What must hold for the repository as a whole, whoever adds a file next."""
+
+import operator
+import re
+import subprocess
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import managed_agents_operator
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "operator"
+MODULES = sorted(SOURCE.rglob("*.py"))
+LOCKS = sorted((ROOT / ".requirements").iterdir())
+NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc", "shared"}
+LONGEST = 260
+
+TOP_LEVEL = {
+    "pyproject.toml",
+    "operator",
+    "deploy",
+    "crds",
+    "tests",
+    "README.md",
+    "Makefile",
+    "LICENSE",
+    "CHANGELOG.md",
+}
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name]
+
+
+def test_the_source_root_does_not_shadow_the_operator_module_of_the_standard_library():
+    assert operator.__file__ is not None
+    assert Path(operator.__file__).is_relative_to(sysconfig.get_path("stdlib"))
+
+
+def test_the_source_root_holds_packages_only():
+    assert list(SOURCE.glob("*.py")) == []
+
+
+def test_no_module_can_be_taken_for_the_operator_module_when_run_by_its_path():
+    assert [path for path in ROOT.glob("**/operator.py") if ".venv" not in path.parts] == []
+
+
+def test_the_operator_is_the_one_of_this_tree():
+    assert Path(managed_agents_operator.__file__).is_relative_to(SOURCE)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_has_one_noun_and_a_readable_length(path: Path):
+    assert path.stem not in NAMELESS
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+def test_the_top_level_is_what_a_visitor_expects():
+    top = {path.relative_to(ROOT).parts[0] for path in tracked()}
+    assert {name for name in top if not name.startswith(".")} <= TOP_LEVEL
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
+def test_a_lock_pins_by_hash_and_names_no_index(path: Path):
+    text = path.read_text()
+    assert "://" not in text
+    assert not re.search(r"^\s*-(i|-index-url|-extra-index-url|-find-links|f)\b", text, re.MULTILINE)
+    pinned = re.findall(r"^[a-z0-9._-]+==[^\s;]+.*\\\n(\s+--hash=sha256:[0-9a-f]{64})", text, re.MULTILINE)
+    assert len(pinned) == len(re.findall(r"^[a-z]", text, re.MULTILINE))
+
+
+def test_the_lock_pins_every_declared_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    declared = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["local"]]
+    for group in project["dependency-groups"].values():
+        declared += [entry for entry in group if isinstance(entry, str)]
+    names = {re.split(r"[^a-z0-9-]", entry.lower().replace("_", "-"), maxsplit=1)[0] for entry in declared}
+    pinned = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / ".requirements/dev.txt").read_text(), re.MULTILINE))
+    assert names <= pinned
