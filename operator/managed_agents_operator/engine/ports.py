@@ -17,13 +17,24 @@ class Regarding(Protocol):
     """The object an Event is about; what the models call metadata."""
 
     @property
-    def namespace(self) -> str: ...
+    def namespace(self) -> str:
+        """Where it is."""
+        ...
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
     @property
-    def uid(self) -> str: ...
+    def uid(self) -> str:
+        """Which of all that were ever called so."""
+        ...
+
     @property
-    def resource_version(self) -> str: ...
+    def resource_version(self) -> str:
+        """The version of it that the Event is about."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,14 @@ class SecretValue:
 
 
 class SecretMissing(ClusterError):
-    """A Secret, or a key in it, is not there. `key` is None when the Secret itself is what is missing."""
+    """A Secret, or a key in it, is not there or of no use. `key` is None when the Secret itself is what is missing."""
 
-    def __init__(self, namespace: str, name: str, key: str | None) -> None:
-        what = f"Secret {namespace}/{name} does not exist" if key is None else f"Secret {namespace}/{name} has no {key}"
+    def __init__(self, namespace: str, name: str, key: str | None, problem: str = "is missing") -> None:
+        what = (
+            f"Secret {namespace}/{name} does not exist"
+            if key is None
+            else f"{key} in Secret {namespace}/{name} {problem}"
+        )
         super().__init__(what)
         self.namespace = namespace
         self.name = name
@@ -93,7 +108,12 @@ class Events(Protocol):
     """Tells people. Never fails and never waits: what can't be told is dropped."""
 
     def publish(
-        self, regarding: Regarding, type: Literal["Normal", "Warning"], reason: str, action: str, note: str
+        self,
+        regarding: Regarding,
+        type: Literal["Normal", "Warning"],  # noqa: A002 - the API's word
+        reason: str,
+        action: str,
+        note: str,
     ) -> None:
         """Queue one Event about an object. `reason` and `action` are CamelCase words, `note` a sentence."""
         ...

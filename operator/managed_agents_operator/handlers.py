@@ -1,0 +1,111 @@
+"""The door: what the framework is allowed to do for us.
+
+Used by `app` alone. The framework watches, resumes and lists again; an event is handed on as a bell and nothing more.
+None of its other handlers are used on our objects, as each of them writes to the object, and it is set so that nothing
+it might want to write has a place: no finalizer, no annotation, no Event is ever its.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import kopf
+
+from managed_agents_operator.kube.access import Cluster
+from managed_agents_operator.telemetry import DOORBELL_FAILURES
+
+WATCH_SECONDS = 240
+"""How long one watch lasts before the framework asks for the next: an older answer means that the watch is dead."""
+
+_CONNECTIONS = 16
+
+log = logging.getLogger(__name__)
+
+
+class Bell(Protocol):
+    """Who wants to hear of events."""
+
+    def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
+        """Take in one object; `event_type` is None for what a listing showed. Returns at once."""
+        ...
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Comparing whole objects at every event is two thirds of the framework's work, and nobody asks for it."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+
+class Backoffs(Iterable[float]):
+    """Seconds between tries, without an end: 0.5 to 30, no two processes in step."""
+
+    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
+        self._jitter = jitter
+
+    def __iter__(self) -> Iterator[float]:
+        seconds = 1.0
+        while True:
+            yield seconds * (0.5 + 0.5 * self._jitter())
+            seconds = min(30.0, seconds * 2)
+
+
+def register(
+    registry: kopf.OperatorRegistry,
+    keeper: Bell,
+    cluster: Cluster,
+    kind: tuple[str, str, str],
+    *,
+    streams: int = 1,
+    on_answer: Callable[[], None],
+) -> None:
+    """Hang the bell at `kind` (group, version, plural) and lend the framework our way to the cluster.
+
+    `streams` is how many watches it will hold open, one for each namespace or one for all; `on_answer` is called
+    whenever the API server answers the framework: a new watch counts, an event in it does not.
+    """
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        session = cluster.session(connections=_CONNECTIONS + streams, on_answer=on_answer)
+        return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
+
+    @kopf.on.event(*kind, registry=registry)
+    async def doorbell(event: kopf.RawEvent, **_: Any) -> None:
+        try:
+            keeper.see(event["type"], event["object"])
+        except Exception:
+            # The framework would drop it silently, and an event is never repeated.
+            DOORBELL_FAILURES.inc()
+            log.exception("An event of %s could not be taken in", event["object"].get("metadata", {}).get("name"))
+
+
+def framework_settings() -> kopf.OperatorSettings:
+    """The framework's settings for an operator that only listens."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.persistence.finalizer = "managedagents.dev/kopf-unused"
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    settings.persistence.progress_storage = kopf.StatusProgressStorage()
+    # A worker waits this long for the next event of its object, and keeps the last one alive meanwhile.
+    settings.queueing.idle_timeout = 0.2
+    settings.queueing.exit_timeout = 1
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.connect_timeout = 5
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.networking.error_backoffs = Backoffs()
+    settings.process.ultimate_exiting_timeout = None
+    return settings

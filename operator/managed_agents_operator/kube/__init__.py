@@ -1,0 +1,1 @@
+"""What we read and write in the cluster ourselves."""

@@ -1,0 +1,100 @@
+"""What the process tells about itself: counters, named once, and log lines.
+
+Counters are incremented wherever things happen and shown by `kube.probes` at /metrics; `app` sets the log up. What is
+told about single objects is in their conditions and Events, and is named there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Literal
+
+_PREFIX = "managed_agents_"
+_KEY = re.compile(r"sk-ant-[\w-]+")
+
+
+class Metric:
+    """A number per set of labels, in Prometheus' text form. Labels are fixed by their first use."""
+
+    def __init__(self, name: str, meaning: str, kind: Literal["counter", "gauge"] = "counter") -> None:
+        self.name = _PREFIX + name
+        self._head = f"# HELP {self.name} {meaning}\n# TYPE {self.name} {kind}\n"
+        self._values: dict[tuple[tuple[str, str], ...], float] = {}
+        METRICS.append(self)
+
+    def inc(self, by: float = 1, **labels: str) -> None:
+        """Add to the number with these labels."""
+        key = tuple(sorted(labels.items()))
+        self._values[key] = self._values.get(key, 0) + by
+
+    def set(self, value: float, **labels: str) -> None:
+        """Put the number with these labels."""
+        self._values[tuple(sorted(labels.items()))] = value
+
+    def value(self, **labels: str) -> float:
+        """The number with these labels, 0 when nothing was counted."""
+        return self._values.get(tuple(sorted(labels.items())), 0)
+
+    def text(self) -> str:
+        """All numbers of this metric, with its help."""
+        return self._head + "".join(f"{self.name}{_labels(key)} {value:g}\n" for key, value in self._values.items())
+
+
+METRICS: list[Metric] = []
+
+CLUSTER_CALLS = Metric("kubernetes_requests_total", "Requests of our own to the API server, by method and status.")
+EVENTS = Metric("events_total", "Kubernetes Events, by what became of them: written, failed or dropped.")
+DOORBELL_FAILURES = Metric("doorbell_failures_total", "Watch events that could not be taken in: each one is a bug.")
+DIVERGENCES = Metric("resync_divergences_total", "Objects that a listing showed otherwise than the watch had.")
+LEADING = Metric("leading", "Whether this process is the one that works.", "gauge")
+
+
+def exposition() -> str:
+    """Everything counted so far, as /metrics answers it."""
+    return "".join(metric.text() for metric in METRICS)
+
+
+def _labels(key: tuple[tuple[str, str], ...]) -> str:
+    quoted = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in key)
+    return "{" + ",".join(quoted) + "}" if key else ""
+
+
+class _Line(logging.Formatter):
+    """One record as one line of text or JSON; keys never pass, whoever logs them."""
+
+    def __init__(self, form: Literal["text", "json"], secrets: Collection[str]) -> None:
+        super().__init__()
+        self._form = form
+        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = self._clean(record.getMessage())
+        trace = self._clean(self.formatException(record.exc_info)) if record.exc_info else None
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if self._form == "json":
+            line = {"time": at, "level": record.levelname.lower(), "logger": record.name, "message": message}
+            return json.dumps(line | ({"exception": trace} if trace else {}), ensure_ascii=False)
+        return f"{at} {record.levelname:7} {record.name.rpartition('.')[2]}: {message}" + (
+            f"\n{trace}" if trace else ""
+        )
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return _KEY.sub("***", text)
+
+
+def set_up_logging(form: Literal["text", "json"], level: str, secrets: Collection[str] = ()) -> None:
+    """Log to stderr from now on. `secrets` are cut out of every line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Line(form, secrets))
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level.upper())
+    # The framework tells of every event of every object; its warnings are worth hearing.
+    for chatty in ("kopf", "kubernetes", "aiohttp.access", "httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.root.level))
