@@ -1,0 +1,184 @@
+"""One HTTP call after another: address, headers, time-outs, and what is learnt from each answer.
+
+Used by `Client`, which knows the endpoints. Nothing is ever repeated here, since nobody down here knows what a repeated
+call would cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx
+
+from managed_agents_operator import __version__
+from managed_agents_operator.claude.answers import Received
+from managed_agents_operator.claude.errors import (
+    BadRequest,
+    ClaudeError,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    Unsent,
+)
+from managed_agents_operator.claude.health import Health
+from managed_agents_operator.claude.quota import Bucket, Budget, Clock
+from managed_agents_operator.claude.transport import POOL_SECONDS, READ_SECONDS, open_http, timeouts, what_failed
+
+log = logging.getLogger(__name__)
+
+API_VERSION = "2023-06-01"
+BETA = "managed-agents-2026-04-01"
+
+Credentials = Callable[[], Mapping[str, str]]
+
+
+class Exchange:
+    """Calls of one server with one set of credentials. An async context manager; calls are made within it.
+
+    `read_timeout` and `send_timeout` are seconds of silence before an answer is given up: of calls that read or change,
+    and of those that create or send. The latter also end, answer or not, when that time is over, so that it is known
+    how long one can be under way.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        workspace: str | None,
+        read_timeout: float = READ_SECONDS,
+        send_timeout: float,
+        clock: Clock,
+        budget: Budget | None,
+    ) -> None:
+        self._base, self._server, self._tls = _address(base_url)
+        self._credentials = credentials
+        self._read_timeout, self._send_timeout = read_timeout, send_timeout
+        self._clock, self._budget = clock, budget
+        self._http: httpx.AsyncClient | None = None
+        self._headers = {
+            "anthropic-version": API_VERSION,
+            "anthropic-beta": BETA,
+            "accept": "application/json",
+            "user-agent": f"managed-agents-operator/{__version__}",
+        }
+        if workspace:
+            self._headers["anthropic-workspace-id"] = workspace
+        self.health = Health(clock.monotonic)
+
+    async def __aenter__(self) -> Self:
+        self._http = open_http(proxies=self._tls)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._base}>"
+
+    async def call(
+        self,
+        method: str,
+        path: Sequence[str],
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Sequence[tuple[str, str]] = (),
+        creates: bool = False,
+        sends: bool = False,
+    ) -> tuple[Any, Received]:
+        """One call; `path` are its parts below `/v1`, ids among them. Returns the JSON (None if empty) and the answer.
+
+        `creates` uses the budget of creations and, like `sends`, the longer time-out. Raises any `ClaudeError`.
+        """
+        bucket = None if self._budget is None else self._budget.creates if creates else self._budget.requests
+        try:
+            received = await self._send(method, self._url(path, query), body, bucket, slow=creates or sends)
+            value = received.json(self._clock.wall)
+        except ClaudeError as error:
+            self._learn(error, bucket)
+            raise
+        self.health.succeeded(received.workspace)
+        if bucket is not None:
+            bucket.calm()
+        return value, received
+
+    def reject(self, received: Received, problem: str) -> ClaudeError:
+        """The error for a 2xx whose JSON is not what was asked for."""
+        error = received.unreadable(problem)
+        self.health.failed(error)
+        return error
+
+    def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
+        for part in path:
+            # Quoting alone is not enough: paths with dots or slashes are resolved by clients and proxies on the way.
+            if not part.strip(".") or "/" in part or "\\" in part or not part.isprintable():
+                raise BadRequest("the id is empty, or has slashes, control characters or nothing but dots")
+        quoted = "/".join(quote(part, safe="") for part in path)
+        return f"{self._base}/v1/{quoted}?{urlencode([*query, ('beta', 'true')])}"
+
+    async def _send(
+        self, method: str, url: str, body: Mapping[str, Any] | None, bucket: Bucket | None, *, slow: bool
+    ) -> Received:
+        if self._http is None:
+            raise RuntimeError("the client is used outside of its context")
+        if bucket is not None and (until := bucket.paused_until) is not None:
+            raise Unsent("the API asked for fewer calls, and none is made until it takes them again", retry_at=until)
+        secrets, headers = self._signed()
+        content = None
+        if body is not None:
+            headers["content-type"] = "application/json"
+            content = json.dumps(body, separators=(",", ":")).encode()
+        read = self._send_timeout if slow else self._read_timeout
+        whole = self._send_timeout if slow else POOL_SECONDS + 2 * self._read_timeout
+        trouble: ClaudeError
+        try:
+            async with asyncio.timeout(whole):
+                answer = await self._http.request(method, url, content=content, headers=headers, timeout=timeouts(read))
+                return Received(answer.status_code, answer.headers, answer.content, secrets)
+        except Exception as failure:  # noqa: BLE001 - whatever came, it was no answer
+            trouble = what_failed(failure, self._server)
+            log.debug("%s failed: %s", method, type(failure).__name__)
+        # Raised out here, so that no exception that holds the request and its key hangs on to it.
+        raise trouble
+
+    def _signed(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        signed = {name: value.strip() for name, value in self._credentials().items()}
+        if not all(value.isascii() and value.isprintable() for value in signed.values()):
+            raise Unauthorized("the key has characters that no HTTP header can carry: copy it again")
+        secrets = tuple(word for value in signed.values() for word in value.split() if word != "Bearer")
+        return secrets, {**self._headers, **signed}
+
+    def _learn(self, error: ClaudeError, bucket: Bucket | None) -> None:
+        self.health.failed(error)
+        if bucket is not None:
+            if isinstance(error, RateLimited):
+                bucket.pause(error.retry_after)
+            elif isinstance(error, Refused) and error.status is not None:
+                bucket.calm()
+        if error.request_id is not None:
+            log.debug("HTTP %s, request %s: %s", error.status, error.request_id, error.message)
+
+
+def _address(base_url: str) -> tuple[str, str, bool]:
+    """Base URL without trailing slashes, host and port for messages, and whether it is https.
+
+    Raises `ValueError` for what can't be a base URL. The text never holds the URL, which may hold a password.
+    """
+    parts = urlsplit(base_url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("the base URL must be http://host or https://host, with a path if need be")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("the base URL must hold no user or password")
+    if parts.query or parts.fragment:
+        raise ValueError("the base URL must hold no query and no fragment")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.netloc, parts.scheme == "https"

@@ -1,0 +1,78 @@
+"""How one connection to the API fares, by the last answers it gave.
+
+Kept by `Exchange` after every call; read by whoever tells people, and by those who wait for better times. Says nothing
+about single sessions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from managed_agents_operator.claude.errors import ClaudeError, Conflict, Refused, Unclear, Unsent
+
+log = logging.getLogger(__name__)
+
+
+class Health:
+    """The state of one connection. Times are monotonic seconds.
+
+    `last_success` is the last 2xx. `unreachable_since` is the first of the failures (no connection, no answer, 5xx)
+    since the last answer of any other kind. `workspace` is the last anthropic-workspace-id that was seen.
+    `keeps_metadata` turns False when a server was seen to drop what we wrote, and is set by others.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._listeners: list[Callable[[Health], None]] = []
+        self._keeps_metadata = True
+        self.last_success: float | None = None
+        self.unreachable_since: float | None = None
+        self.workspace: str | None = None
+
+    @property
+    def keeps_metadata(self) -> bool:
+        """Whether metadata that was written is there when it is read."""
+        return self._keeps_metadata
+
+    @keeps_metadata.setter
+    def keeps_metadata(self, keeps: bool) -> None:
+        changed = keeps is not self._keeps_metadata
+        self._keeps_metadata = keeps
+        if changed:
+            self._tell()
+
+    def on_change(self, listener: Callable[[Health], None]) -> None:
+        """Call `listener` whenever reachability, workspace or `keeps_metadata` change, but not for each success."""
+        self._listeners.append(listener)
+
+    def succeeded(self, workspace: str | None) -> None:
+        """A 2xx came."""
+        self.last_success = self._monotonic()
+        self._reached(workspace)
+
+    def failed(self, error: ClaudeError) -> None:
+        """A call ended in `error`."""
+        if isinstance(error, Unsent) and error.retry_at is not None:
+            return
+        if isinstance(error, Refused | Conflict):
+            # An error without a status never left this process.
+            if error.status is not None:
+                self._reached(error.workspace)
+        elif isinstance(error, Unsent | Unclear) and self.unreachable_since is None:
+            self.unreachable_since = self._monotonic()
+            self._tell()
+
+    def _reached(self, workspace: str | None) -> None:
+        seen = workspace or self.workspace
+        changed = seen != self.workspace or self.unreachable_since is not None
+        self.workspace, self.unreachable_since = seen, None
+        if changed:
+            self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener(self)
+            except Exception:
+                log.exception("a listener to the health of a connection failed")
