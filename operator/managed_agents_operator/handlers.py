@@ -7,14 +7,15 @@ it might want to write has a place: no finalizer, no annotation, no Event is eve
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import kopf
 
 from managed_agents_operator.kube.access import Cluster
+from managed_agents_operator.kube.backoffs import Backoffs
 from managed_agents_operator.telemetry import DOORBELL_FAILURES
 
 WATCH_SECONDS = 240
@@ -46,19 +47,6 @@ class _NoDiffBase(kopf.DiffBaseStorage):
         pass
 
 
-class Backoffs(Iterable[float]):
-    """Seconds between tries, without an end: 0.5 to 30, no two processes in step."""
-
-    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
-        self._jitter = jitter
-
-    def __iter__(self) -> Iterator[float]:
-        seconds = 1.0
-        while True:
-            yield seconds * (0.5 + 0.5 * self._jitter())
-            seconds = min(30.0, seconds * 2)
-
-
 def register(
     registry: kopf.OperatorRegistry,
     keeper: Bell,
@@ -66,7 +54,7 @@ def register(
     kind: tuple[str, str, str],
     *,
     streams: int = 1,
-    on_answer: Callable[[], None],
+    on_answer: Callable[[], None] = lambda: None,
 ) -> None:
     """Hang the bell at `kind` (group, version, plural) and lend the framework our way to the cluster.
 
@@ -87,6 +75,28 @@ def register(
             # The framework would drop it silently, and an event is never repeated.
             DOORBELL_FAILURES.inc()
             log.exception("An event of %s could not be taken in", event["object"].get("metadata", {}).get("name"))
+
+
+async def listen(registry: kopf.OperatorRegistry, namespaces: Collection[str], *, on_start: Callable[[], None]) -> None:
+    """Run the framework until cancelled. Raises whatever else ends it.
+
+    `namespaces` are those to watch, all of them when empty; `on_start` is called when the framework has put its own
+    signal handlers in place.
+    """
+    tasks = await kopf.spawn_tasks(
+        registry=registry, settings=framework_settings(), clusterwide=not namespaces, namespaces=namespaces
+    )
+    on_start()
+    try:
+        # Its own way to wait would, at its end, also end every task of ours that began after it.
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        raise RuntimeError(f"the framework ended by itself: {', '.join(task.get_name() for task in done)}")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=2)
 
 
 def framework_settings() -> kopf.OperatorSettings:

@@ -99,20 +99,20 @@ class Settings(BaseSettings):
     )
 
     api_key: Key = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
-    """The API key, sent as x-api-key. ANTHROPIC_API_KEY."""
+    """The API key, sent as x-api-key."""
     auth_token: Key = Field(default=None, validation_alias="ANTHROPIC_AUTH_TOKEN")
-    """A token sent as Bearer. ANTHROPIC_AUTH_TOKEN."""
+    """A token sent as Bearer."""
     base_url: Annotated[str, AfterValidator(_base_url)] = Field(
         default="https://api.anthropic.com", validation_alias="ANTHROPIC_BASE_URL"
     )
-    """Where the API is; a path prefix and plain http are fine, credentials are not. ANTHROPIC_BASE_URL."""
+    """Where the API is; a path prefix and plain http are fine, credentials are not."""
     api_key_file: Path | None = None
     """A file with the API key, read again at every change; used instead of ANTHROPIC_API_KEY when both are set."""
     workspace_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")] | None = None
     """The workspace the key belongs to, when answers are to be checked against it from the start."""
 
     kubeconfig: str | None = Field(default=None, validation_alias="KUBECONFIG")
-    """How the cluster is reached from outside of it, as kubectl reads it; in a pod the service account. KUBECONFIG."""
+    """How the cluster is reached from outside of it, as kubectl reads it; in a pod the service account."""
     namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_namespaces)] = ()
     """The namespaces to serve, separated by commas; empty for all of them."""
     operator_namespace: Annotated[str, AfterValidator(_namespace)] = Field(default_factory=_own_namespace)
@@ -176,6 +176,11 @@ def read_key(path: Path) -> SecretStr:
     return SecretStr(key)
 
 
+def variable(name: str) -> str:
+    """The variable that a field is set by."""
+    return str(Settings.model_fields[name].validation_alias or f"{PREFIX}{name.upper()}")
+
+
 def load() -> Settings:
     """The settings of this process's environment. Raises `WrongSettings`."""
     _refuse_misspelt(os.environ)
@@ -187,12 +192,12 @@ def load() -> Settings:
 
 
 def _refuse_misspelt(environ: Mapping[str, str]) -> None:
-    known = [f"{PREFIX}{name.upper()}" for name, field in Settings.model_fields.items() if not field.validation_alias]
-    for variable in sorted(environ):
+    known = [variable(name) for name in Settings.model_fields]
+    for found in sorted(environ):
         # Only near misses: Kubernetes itself sets variables of this prefix for a Service called managed-agents.
-        near = get_close_matches(variable, known, n=1, cutoff=0.93) if variable.startswith(PREFIX) else []
-        if near and variable not in known:
-            raise WrongSettings(f"{variable}: there is no such setting: did you mean {near[0]}?")
+        near = get_close_matches(found, known, n=1, cutoff=0.93) if found.startswith(PREFIX) else []
+        if near and found not in known:
+            raise WrongSettings(f"{found}: there is no such setting: did you mean {near[0]}?")
 
 
 def _line(error: ValidationError) -> str:
@@ -200,9 +205,10 @@ def _line(error: ValidationError) -> str:
     message = " ".join(first["msg"].split())
     if not first["loc"]:
         return message
+    # Where the variable has a name of its own, pydantic says that one.
     name = str(first["loc"][0])
-    field = Settings.model_fields.get(name)  # None where the variable has a name of its own
-    variable = f"{PREFIX}{name.upper()}" if field else name
+    field = Settings.model_fields.get(name)
+    told = f"{variable(name) if field else name}: {message}"
     if first["type"] == "settings" or field is None or field.default_factory is not None:
-        return f"{variable}: {message}"
-    return f"{variable}: {message} (default: {field.default})"
+        return told
+    return f"{told} (default: {field.default})"

@@ -110,7 +110,7 @@ class Events(Protocol):
     def publish(
         self,
         regarding: Regarding,
-        type: Literal["Normal", "Warning"],  # noqa: A002 - the API's word
+        type: Literal["Normal", "Warning"],
         reason: str,
         action: str,
         note: str,

@@ -62,7 +62,7 @@ class Events:
     def publish(
         self,
         regarding: Regarding,
-        type: Literal["Normal", "Warning"],  # noqa: A002 - the API's word
+        type: Literal["Normal", "Warning"],
         reason: str,
         action: str,
         note: str,

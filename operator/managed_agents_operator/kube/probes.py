@@ -1,12 +1,14 @@
 """What the kubelet and Prometheus ask: /healthz, /readyz and /metrics on one port.
 
-Made by `app`, which says what counts as alive and as ready. Nothing here calls anybody: an answer tells what is known.
+Made by `app`, which says how far the process is and what may not grow old. Nothing here calls anybody: an answer tells
+what is known.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -15,6 +17,9 @@ from aiohttp import web
 
 from managed_agents_operator.settings import WrongSettings
 from managed_agents_operator.telemetry import exposition
+
+Age = Callable[[], float | None]
+"""Seconds since something, None before it ever was."""
 
 
 @dataclass(frozen=True)
@@ -25,26 +30,55 @@ class Check:
     seconds: float | None = None
     note: str | None = None
 
-    @classmethod
-    def age(cls, seconds: float | None, bound: float) -> Self:
-        """Well while younger than `bound` seconds, or not there yet."""
-        return cls(seconds is None or seconds <= bound, seconds)
 
+class Health:
+    """What is known of this process's well-being: how far it is, and how long ago things happened.
 
-Checks = Callable[[], Mapping[str, Check]]
+    `phase` is starting, standby, working or draining. `watch_bound` is how many seconds the framework may go without an
+    answer of the API server.
+    """
+
+    def __init__(self, watch_bound: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.phase = "starting"
+        self._watch_bound = watch_bound
+        self._clock = clock
+        self._answered: float | None = None
+        self._ages: dict[str, tuple[Age, float | None]] = {}
+
+    def answered(self) -> None:
+        """The API server has just answered the framework."""
+        self._answered = self._clock()
+
+    def watch(self, name: str, age: Age, bound: float | None = None) -> None:
+        """Show this age from now on; past `bound` seconds it is not well any more."""
+        self._ages[name] = (age, bound)
+
+    def alive(self) -> dict[str, Check]:
+        """Whether a restart would help."""
+        checks = {"phase": Check(ok=True, note=self.phase)}
+        since = None if self._answered is None else self._clock() - self._answered
+        for name, (age, bound) in (self._ages | {"watch": (lambda: since, self._watch_bound)}).items():
+            seconds = age()
+            checks[name] = Check(seconds is None or bound is None or seconds <= bound, seconds)
+        return checks
+
+    def ready(self) -> dict[str, Check]:
+        """Whether this process does its part: working, with a watch, or standing by."""
+        ready = self.phase == "standby" or (self.phase == "working" and self._answered is not None)
+        return {"phase": Check(ok=ready, note=self.phase)}
 
 
 class Probes:
     """The HTTP server behind the probes. An async context manager; port 0 takes a free one, and `port` says which.
 
-    `alive` and `ready` name what is checked; an answer is 200 when all of it is well, else 503, and lists it as JSON.
+    An answer is 200 when all checks are well, else 503, and lists them as JSON.
     """
 
-    def __init__(self, port: int, alive: Checks, ready: Checks) -> None:
+    def __init__(self, port: int, health: Health) -> None:
         self.port = port
         self._application = web.Application()
-        self._application.router.add_get("/healthz", _answering(alive))
-        self._application.router.add_get("/readyz", _answering(ready))
+        self._application.router.add_get("/healthz", _answering(health.alive))
+        self._application.router.add_get("/readyz", _answering(health.ready))
         self._application.router.add_get("/metrics", _metrics)
         self._runner = web.AppRunner(self._application, access_log=None, shutdown_timeout=0.5, handle_signals=False)
 
@@ -71,7 +105,7 @@ def _listening(port: int) -> socket.socket:
         ) from None
 
 
-def _answering(checks: Checks) -> Callable[[web.Request], object]:
+def _answering(checks: Callable[[], Mapping[str, Check]]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def answer(_: web.Request) -> web.Response:
         found = checks()
         ok = all(check.ok for check in found.values())

@@ -19,6 +19,7 @@ from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone
 from managed_agents_operator.engine.ports import SecretMissing, SecretValue
 from managed_agents_operator.kube.access import Cluster, object_path
 from managed_agents_operator.kube.answers import Expired, Forbidden
+from managed_agents_operator.kube.backoffs import Backoffs
 
 _LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _EVENT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -89,23 +90,22 @@ class Secrets:
                 group.create_task(self._follow(scope, on_change))
 
     async def _follow(self, scope: _Scope, on_change: OnChange) -> None:
-        failures = 0
+        delays = iter(Backoffs())
         while True:
             try:
                 if scope.position is None:
                     await self._list(scope, on_change)
                 await self._stream(scope, on_change)
-                failures, delay = 0, 0.1
+                delays, delay = iter(Backoffs()), 0.1
             except Expired:
                 scope.position, delay = None, 0.1
             except Forbidden as e:
                 self._tell(scope, e)
                 delay = self._forbidden_seconds
             except (ClusterUnreachable, ObjectGone) as e:
-                failures += 1
-                delay = min(30.0, 0.5 * 2 ** min(failures, 10))
-                log.debug("The watch of Secrets ended (%s); again in about %.0f s", e, delay)
-            await asyncio.sleep(delay * (0.5 + self._jitter()))
+                delay = next(delays)
+                log.debug("The watch of Secrets ended (%s); again in %.1f s", e, delay)
+            await asyncio.sleep(delay * (0.75 + 0.5 * self._jitter()))
 
     async def _list(self, scope: _Scope, on_change: OnChange) -> None:
         found: dict[tuple[str, str], str] = {}

@@ -1,0 +1,38 @@
+"""Whether the cluster is fit to be worked in, and which one it is.
+
+Asked once by `app`, before anything is started: the framework would watch nothing, silently and for ever, where our
+kind is not known yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from managed_agents_operator.engine.errors import ClusterError, ObjectGone
+from managed_agents_operator.kube.access import Cluster, object_path
+from managed_agents_operator.kube.backoffs import Backoffs
+
+log = logging.getLogger(__name__)
+
+
+async def fit(cluster: Cluster, group: str, version: str, plural: str, namespace: str | None) -> str:
+    """Waits until our kind can be listed (in `namespace`, or everywhere) and returns the uid of the cluster.
+
+    That is the uid of its kube-system namespace. What is waited for is logged whenever it changes.
+    """
+    told = ""
+    for delay in Backoffs(most=15):
+        try:
+            await cluster.call("GET", object_path(group, version, plural, namespace), params={"limit": "1"})
+            kube_system = await cluster.call("GET", object_path("", "v1", "namespaces", None, "kube-system"))
+            return str(kube_system["metadata"]["uid"])
+        except ObjectGone:
+            problem = f"{plural}.{group}/{version} is not installed: kubectl apply --server-side -f crds/"
+        except ClusterError as e:
+            problem = str(e)
+        if problem != told:
+            told = problem
+            log.warning("Waiting for the cluster: %s", problem)
+        await asyncio.sleep(delay)
+    raise AssertionError("back-offs have no end")
