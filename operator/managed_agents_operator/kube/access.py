@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
+import yaml
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -36,6 +37,8 @@ MERGE_PATCH = "application/merge-patch+json"
 
 _CALL = aiohttp.ClientTimeout(total=10, sock_connect=5)
 _STREAM = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=120)
+# What the client's loaders raise, for whatever may be in a file.
+_UNUSABLE = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError)
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _REAUTHENTICATE_SECONDS = 10
 
@@ -83,7 +86,7 @@ class Cluster:
         self._load = load
         self._configuration = configuration
         self._connections = connections
-        self._authenticated = time.monotonic()
+        self._authenticated = float("-inf")
         self._stack = contextlib.AsyncExitStack()
         self.server: str = configuration.host
 
@@ -103,7 +106,7 @@ class Cluster:
         configuration = Configuration()
         try:
             await load(configuration)
-        except (ConfigException, OSError, ValueError, TypeError, AttributeError) as e:
+        except _UNUSABLE as e:
             reason = " ".join(str(e).split())[:200]
             raise WrongSettings(f"KUBECONFIG: can't be used ({reason}): check it with kubectl version") from None
         return cls(load, configuration, connections)
@@ -163,7 +166,10 @@ class Cluster:
             status, content = await self._ask(method, path, ask)
         if status >= 300:
             raise failure(status, content)
-        return parsed(content)
+        try:
+            return parsed(content)
+        except ValueError:
+            raise ClusterUnreachable(f"the API server's answer {status} can't be read") from None
 
     async def _ask(self, method: str, path: str, ask: dict[str, Any]) -> tuple[int, bytes]:
         async with self._answer(self._calls, method, path, **ask) as response:
@@ -212,7 +218,7 @@ class Cluster:
         self._authenticated = time.monotonic()
         try:
             await self._load(self._configuration)
-        except (ConfigException, OSError, ValueError, TypeError, AttributeError) as e:
+        except _UNUSABLE as e:
             log.warning("The API server refuses our credentials, and new ones can't be read: %s", type(e).__name__)
             return False
         return True
