@@ -6,13 +6,35 @@ Written by the kinds through the status writer, read by the engine. The meaning 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, model_validator
 
 from managed_agents_operator.api.base import Condition, Free, FreeModel, Model, Time
 from managed_agents_operator.api.schema import ATOMIC, list_map
 
 
-class AgentSnapshot(FreeModel):
+def _without_nulls(value: Any) -> Any:
+    """A merge patch can't carry a null in an object: kept here, it would look like a change on every pass."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+# In the API's own form, as much of it as can stand in a status.
+Payload = Annotated[Free, BeforeValidator(_without_nulls)]
+
+
+class Told(FreeModel):
+    """What the API told: fields that we don't know are kept, those that are null are not."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_for_null(cls, data: Any) -> Any:
+        return _without_nulls(data)
+
+
+class AgentSnapshot(Told):
     """The agent as the session took it at creation, in the API's own form (snake_case)."""
 
     id: str | None = None
@@ -39,7 +61,7 @@ class BudgetStatus(Model):
     """List cost at which the session pauses."""
 
 
-class CacheCreation(FreeModel):
+class CacheCreation(Told):
     """Tokens written to the prompt cache."""
 
     ephemeral_5m_input_tokens: int | None = None
@@ -48,7 +70,7 @@ class CacheCreation(FreeModel):
     """Kept for an hour."""
 
 
-class ServerToolUse(FreeModel):
+class ServerToolUse(Told):
     """Calls of tools that the API itself runs."""
 
     web_search_requests: int | None = None
@@ -57,7 +79,7 @@ class ServerToolUse(FreeModel):
     """Pages fetched."""
 
 
-class Usage(FreeModel):
+class Usage(Told):
     """What the session used so far."""
 
     input_tokens: int | None = None
@@ -76,7 +98,7 @@ class Usage(FreeModel):
     """What all this costs at list prices."""
 
 
-class Stats(FreeModel):
+class Stats(Told):
     """How long the session has been at it."""
 
     active_seconds: float | None = None
@@ -94,7 +116,7 @@ class Source(Model):
     """Its resourceVersion."""
 
 
-class MountedResource(FreeModel):
+class MountedResource(Told):
     """One thing mounted into the session, as the API tells it."""
 
     name: str
@@ -109,7 +131,7 @@ class MountedResource(FreeModel):
     """Where it lies."""
     url: str | None = None
     """Address of the repository."""
-    checkout: Free | None = None
+    checkout: Payload | None = None
     """What is checked out, in the API's own form."""
     memory_store_id: str | None = None
     """Id of the memory store."""
@@ -189,7 +211,7 @@ class SessionStatus(Model):
     """How long the session has been at it."""
     resources: Annotated[tuple[MountedResource, ...], list_map("name")] | None = None
     """What is mounted into the session, whoever mounted it."""
-    outcome_evaluations: Annotated[tuple[Free, ...], ATOMIC] | None = None
+    outcome_evaluations: Annotated[tuple[Payload, ...], ATOMIC] | None = None
     """How its outcomes were judged, in the API's own form (snake_case)."""
     created_at: Time | None = None
     """When the session was made."""

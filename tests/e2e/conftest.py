@@ -1,0 +1,89 @@
+"""What all tests against a real API server share: the control plane with our resources installed, and kubectl."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from managed_agents_local.controlplane import ControlPlane
+
+CRDS = Path(__file__).parents[2] / "crds"
+NAMED = re.compile(r'Session(?:\.managedagents\.dev)? "(?P<name>[^"]+)" is invalid: (?P<said>.*)', re.DOTALL)
+
+
+@pytest.fixture(scope="session")
+def control_plane():
+    """One for all tests of this process, with the CRDs as `kubectl apply --server-side -f crds/` puts them there."""
+    with ControlPlane() as cluster:
+        cluster.kubectl("apply", "--server-side", "-f", CRDS)
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+        yield cluster
+
+
+class Kubectl:
+    """The real program, on the control plane of the test."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+
+    def run(self, *args, objects=()):
+        """Whatever comes of it. `objects` go in as a stream of documents: a List would be checked by kubectl itself."""
+        if not objects:
+            return self._cluster.kubectl(*args, check=False)
+        stream = "\n".join(json.dumps(each) for each in objects)
+        return self._cluster.kubectl(*args, "-f", "-", input=stream, check=False)
+
+    def __call__(self, *args, objects=()):
+        """What it prints; anything but success is a failure of the test."""
+        done = self.run(*args, objects=objects)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *args, objects=()):
+        """What it says when it doesn't do it; doing it is a failure of the test."""
+        done = self.run(*args, objects=objects)
+        assert done.returncode != 0, f"was accepted: {done.stdout}"
+        return done.stderr
+
+    def each(self, *args, objects):
+        """By name, what is said against each object, and None for those accepted, from one run for all of them."""
+        done = self.run(*args, objects=objects)
+        answers = dict.fromkeys(re.findall(r"^session\.managedagents\.dev/(\S+) ", done.stdout, re.MULTILINE))
+        for said in re.split(r"^(?=Error from server|The Session)", done.stderr, flags=re.MULTILINE):
+            if found := NAMED.search(said):
+                answers[found["name"]] = found["said"]
+        unanswered = {each["metadata"]["name"] for each in objects} - set(answers)
+        assert not unanswered, f"{sorted(unanswered)}: {done.stderr}"
+        return answers
+
+
+@pytest.fixture(scope="session")
+def kubectl(control_plane):
+    """kubectl as the administrator."""
+    return Kubectl(control_plane)
+
+
+@pytest.fixture(scope="session")
+def session():
+    """Makes the manifest of a Session."""
+
+    def make(name, spec, **fields):
+        head = {"apiVersion": "managedagents.dev/v1alpha1", "kind": "Session"}
+        return head | {"metadata": {"name": name, "namespace": "default"}, "spec": spec} | fields
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def created(kubectl, session):
+    """What kubectl says to each of many specs: None where it may be created. Nothing is stored."""
+
+    def answers(specs):
+        objects = [session(f"row-{n}", spec) for n, spec in enumerate(specs)]
+        said = kubectl.each("create", "--dry-run=server", objects=objects)
+        return [said[each["metadata"]["name"]] for each in objects]
+
+    return answers
