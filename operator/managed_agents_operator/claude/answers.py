@@ -92,7 +92,10 @@ class Received:
 
     @property
     def _request_id(self) -> str | None:
-        return self.headers.get("request-id") or None
+        told = self.headers.get("request-id", "")
+        return (
+            told if re.fullmatch(r"[\w.:-]{1,128}", told) and not any(word in told for word in self.secrets) else None
+        )
 
     def _error(self, now: Callable[[], datetime]) -> ClaudeError:
         told = "" if 300 <= self.status < 400 else _told(self.body)

@@ -1,0 +1,164 @@
+"""What a connection's health says after each sort of answer, and when it tells so."""
+
+from __future__ import annotations
+
+import pytest
+
+from managed_agents_operator.claude.errors import (
+    ClaudeError,
+    Conflict,
+    Forbidden,
+    Lost,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    ServerFault,
+    Unauthorized,
+    Unreadable,
+    Unsent,
+)
+from managed_agents_operator.claude.health import Health
+from managed_agents_operator.claude.quota import Budget
+
+SESSION = {"id": "sesn_1"}
+
+
+@pytest.fixture
+def health(clock) -> Health:
+    return Health(clock.monotonic)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unsent("no connection"),
+        Lost("no answer"),
+        ServerFault("500", status=500),
+        Overloaded("529", status=529),
+        Unreadable("a page", status=200),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_without_a_usable_answer_it_counts_from_the_first_time(clock, health: Health, error: ClaudeError) -> None:
+    health.failed(error)
+    clock.now += 60
+    health.failed(error)
+    assert health.unreachable_since == 1000
+    health.succeeded(None)
+    assert (health.unreachable_since, health.last_success) == (None, 1060)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unauthorized("no", status=401),
+        Forbidden("no", status=403),
+        NotFound("no", status=404, workspace="wrkspc_1"),
+        RateLimited("slow", status=429),
+        Conflict("no", status=409),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_refusal_is_an_answer_but_no_success(health: Health, error: ClaudeError) -> None:
+    health.failed(Lost("no answer"))
+    health.failed(error)
+    assert (health.unreachable_since, health.last_success) == (None, None)
+    assert health.workspace == error.workspace
+
+
+@pytest.mark.parametrize("error", [Unsent("paused", retry_at=1010.0), Unauthorized("bad letters")])
+def test_what_was_held_back_here_says_nothing(health: Health, error: ClaudeError) -> None:
+    health.failed(error)
+    assert health.unreachable_since is None
+    health.failed(Lost("no answer"))
+    health.failed(error)
+    assert health.unreachable_since == 1000
+
+
+def test_listeners_hear_changes_only(health: Health) -> None:
+    told: list[tuple[bool, str | None, bool]] = []
+    health.on_change(lambda h: told.append((h.unreachable_since is None, h.workspace, h.keeps_metadata)))
+    health.succeeded("w1")
+    health.succeeded("w1")
+    health.succeeded(None)
+    health.failed(Lost("x"))
+    health.failed(Lost("x"))
+    health.succeeded("w1")
+    health.succeeded("w2")
+    health.keeps_metadata = False
+    health.keeps_metadata = False
+    assert told == [
+        (True, "w1", True),
+        (False, "w1", True),
+        (True, "w1", True),
+        (True, "w2", True),
+        (True, "w2", False),
+    ]
+
+
+def test_a_listener_that_fails_stops_nobody(health: Health, caplog) -> None:
+    told: list[str | None] = []
+
+    def fails(_: Health) -> None:
+        raise ZeroDivisionError
+
+    health.on_change(fails)
+    health.on_change(lambda h: told.append(h.workspace))
+    health.succeeded("w1")
+    assert told == ["w1"]
+    assert "listener" in caplog.text
+
+
+async def test_each_call_keeps_the_health(server, client, clock) -> None:
+    server.says(200, SESSION, anthropic_workspace_id="wrkspc_1")
+    answer = await client.get_session("s")
+    assert (answer.workspace, client.health.workspace, client.health.last_success) == ("wrkspc_1", "wrkspc_1", 1000)
+    server.says(404, {}, anthropic_workspace_id="wrkspc_2")
+    with pytest.raises(NotFound):
+        await client.get_session("s")
+    assert client.health.workspace == "wrkspc_2"
+    clock.now += 5
+    server.says(200, b"<html>")
+    with pytest.raises(Unreadable):
+        await client.get_session("s")
+    assert client.health.unreachable_since == 1005
+    server.says(200, {"no": "id"})
+    with pytest.raises(Unreadable):
+        await client.get_session("s")
+    assert client.health.unreachable_since is not None
+
+
+async def test_a_429_pauses_its_own_bucket_and_nothing_more_is_sent(server, connect, clock) -> None:
+    budget = Budget(clock=clock, jitter=lambda: 1.0)
+    client = await connect(budget=budget)
+    server.says(429, {}, retry_after="7")
+    with pytest.raises(RateLimited):
+        await client.create_session({})
+    assert (budget.creates.paused_until, budget.requests.paused_until) == (1007, None)
+    with pytest.raises(Unsent) as failure:
+        await client.create_session({})
+    assert failure.value.retry_at == 1007
+    assert len(server.requests) == 1
+    server.says(200, SESSION)
+    await client.get_session("s")
+    clock.now += 7
+    await client.create_session({})
+    assert len(server.requests) == 3
+
+
+async def test_429s_without_a_time_pause_longer_each_time_until_one_call_goes_through(server, connect, clock) -> None:
+    budget = Budget(clock=clock, jitter=lambda: 1.0)
+    client = await connect(budget=budget)
+    pauses = []
+    for answer in (429, 429, 429, 404, 429, 429, 200, 429):
+        server.says(answer, SESSION)
+        if answer == 200:
+            await client.get_session("s")
+        else:
+            with pytest.raises(ClaudeError):
+                await client.get_session("s")
+        if answer == 429:
+            assert budget.requests.paused_until is not None
+            pauses.append(budget.requests.paused_until - clock.now)
+            clock.now = budget.requests.paused_until
+    assert pauses == [1, 2, 4, 1, 2, 1]
