@@ -1,0 +1,147 @@
+"""The composition root: settings and the ports of the cluster in, everything that works out.
+
+Called by `app` once the cluster is found fit. The one place where client, budget, circuit, observatory, searches, kind,
+reconciler and keeper are built and joined; what each of them does stands where they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from managed_agents_operator.app import Ports, Work
+from managed_agents_operator.claude.client import Client
+from managed_agents_operator.claude.quota import Budget
+from managed_agents_operator.engine.errors import ClusterError
+from managed_agents_operator.engine.keeper import Keeper
+from managed_agents_operator.engine.reconcile import Reconciler
+from managed_agents_operator.engine.telling import Pace, Scribe
+from managed_agents_operator.engine.view import Process, Terms
+from managed_agents_operator.kinds.circuit import Circuit
+from managed_agents_operator.kinds.observatory import Bells, Observatory
+from managed_agents_operator.kinds.searches import Searches
+from managed_agents_operator.kinds.session import SessionKind
+from managed_agents_operator.kube.writer import Writer
+from managed_agents_operator.settings import Settings, read_key
+
+log = logging.getLogger(__name__)
+
+USAGE_WRITES_PER_SECOND = 10.0
+QUEUE_BOUND = 120.0
+"""Seconds that a resource may wait for a worker before the process counts as unwell."""
+SWEEP_BOUND = 900.0
+
+
+class SystemClock:
+    """The three clocks of this machine."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    def boottime(self) -> float:
+        """Seconds that also count the time that the machine slept, where there is such a clock."""
+        clock = getattr(time, "CLOCK_BOOTTIME", None)
+        return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+    def wall(self) -> datetime:
+        """Now, in UTC."""
+        return datetime.now(UTC)
+
+
+class Credentials:
+    """The headers that sign a call; a key file is read again whenever it changed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._read: tuple[tuple[int, int], str] | None = None
+
+    def __call__(self) -> Mapping[str, str]:
+        """`x-api-key`, or `authorization` where only a token is set."""
+        settings = self._settings
+        if settings.api_key_file is not None:
+            return {"x-api-key": self._from_file()}
+        if settings.api_key is not None:
+            return {"x-api-key": settings.api_key.get_secret_value()}
+        token = settings.auth_token.get_secret_value() if settings.auth_token else ""
+        return {"authorization": f"Bearer {token}"}
+
+    def _from_file(self) -> str:
+        path = self._settings.api_key_file
+        if path is None:
+            raise AssertionError("asked without a key file")
+        try:
+            stat = os.stat(path)
+            mark = (stat.st_mtime_ns, stat.st_ino)
+            if self._read is None or self._read[0] != mark:
+                self._read = (mark, read_key(path).get_secret_value())
+        except (OSError, ValueError) as error:
+            if self._read is None:
+                raise
+            # A mounted Secret is replaced in steps; until it is whole again the last good key serves.
+            log.warning("the key file can't be read, the last key is kept: %s", type(error).__name__)
+        return self._read[1]
+
+
+@asynccontextmanager
+async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
+    """Build everything, and close it again at the end."""
+    clock = SystemClock()
+    budget = Budget(settings.creates_per_minute, settings.requests_per_minute, clock=clock)
+    keeper = Keeper(clock, workers=settings.workers)
+    client = Client(
+        settings.base_url,
+        Credentials(settings),
+        workspace=settings.workspace_id,
+        create_timeout=settings.create_timeout_seconds,
+        clock=clock,
+        budget=budget,
+    )
+    async with client:
+        circuit = Circuit(clock.monotonic, keeper.ring_all)
+        bells = Bells(keeper.ring_session, keeper.ring, keeper.ring_all)
+        observatory = Observatory(
+            client, circuit, clock.monotonic, keeper.tracked, keeper.knows, bells, ports.cluster_id
+        )
+        searches = Searches(client, clock.monotonic, keeper.ring, observatory.take, observatory.keeps)
+        kind = SessionKind(
+            client, budget, circuit, observatory, searches, ports.secrets, ports.writer, clock, ports.cluster_id
+        )
+        process = Process(secrets.token_hex(8), ports.cluster_id, clock.wall())
+        terms = Terms(settings.search_grace_seconds, settings.create_timeout_seconds, settings.refused_retry_seconds)
+        scribe = Scribe(kind, ports.writer, ports.events, Pace(settings.status_interval_seconds, USAGE_WRITES_PER_SECOND))
+        keeper.serve(Reconciler(kind, ports.writer, scribe, clock, process, terms, keeper.ring))
+        client.health.on_change(lambda _: keeper.ring_all())
+
+        async def observe() -> None:
+            await _first_listing(ports.writer, keeper)
+            await observatory.run(settings.hot_sweep_seconds, settings.full_sweep_seconds)
+
+        yield Work(
+            keeper,
+            tasks={"observatory": observe},
+            ages={
+                "queue": (keeper.queue_age, QUEUE_BOUND),
+                "sweep": (lambda: clock.monotonic() - observatory.last_sweep, None),
+            },
+        )
+
+
+async def _first_listing(writer: Writer, keeper: Keeper) -> None:
+    """All resources are known before the first sweep: else it would take living sessions for nobody's."""
+    pause = 1.0
+    while True:
+        try:
+            keeper.reconcile_listing([item async for page in writer.list_pages() for item in page])
+        except ClusterError as error:
+            log.warning("the first listing did not come about: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)
+        else:
+            return

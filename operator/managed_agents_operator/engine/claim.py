@@ -1,0 +1,90 @@
+"""The claim on our side, the marker on theirs: how a session is found again when an answer was lost.
+
+The claim stands in an annotation of the resource before anything is created, the marker in the metadata of the remote
+session. Both carry the uid of the resource and the incarnation, so that a listing can be matched against a claim. Used
+by the ladder, which decides, and by the kinds, which send the marker; nothing here reads or writes anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
+
+
+def digest(value: Any) -> str:
+    """Short digest of a JSON value, the same however its keys are ordered: 16 hexadecimal digits."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+class Claim(BaseModel):
+    """What the annotation `managedagents.dev/claim` holds, as JSON.
+
+    `at` is RFC 3339 in UTC, `by` a random id of the process that wrote it, `workspace` null until an answer named one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    uid: str
+    n: int
+    at: str
+    by: str
+    agent: str | None = None
+    connection: str = "environment"
+    workspace: str | None = None
+    digest: str
+    replaces: str | None = None
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self | None:
+        """The claim in an annotation; None where there is none or somebody spoiled it (the text is then still a trace)."""
+        if not text:
+            return None
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError:
+            return None
+
+    @property
+    def text(self) -> str:
+        """As the annotation holds it."""
+        return self.model_dump_json()
+
+    @property
+    def made(self) -> datetime | None:
+        """When it was written; None if nobody can tell."""
+        try:
+            return datetime.fromisoformat(self.at)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Whose a remote session is: `k8s_uid` = uid/incarnation/digest, and `k8s_owner` = cluster/namespace/name."""
+
+    uid: str
+    n: int
+    digest: str
+    owner: str | None = None
+
+    @classmethod
+    def parse(cls, metadata: Mapping[str, str]) -> Self | None:
+        """The marker in a session's metadata; None for sessions that are nobody's, or not in our form."""
+        parts = metadata.get(METADATA_UID, "").split("/")
+        if len(parts) != 3 or not parts[0] or not parts[1].isdecimal():
+            return None
+        return cls(parts[0], int(parts[1]), parts[2], metadata.get(METADATA_OWNER) or None)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The two pairs as sent to the API."""
+        pairs = {METADATA_UID: f"{self.uid}/{self.n}/{self.digest}"}
+        return pairs | ({METADATA_OWNER: self.owner} if self.owner else {})

@@ -1,0 +1,112 @@
+"""The end of a resource: its session ends as spec.deletionPolicy says, and only then may the resource go.
+
+Rung `deletion` of the ladder. Needs no Secret but the API key; what can't be ended is held, told, and named with its
+way out (the annotation managedagents.dev/force-delete).
+"""
+
+from __future__ import annotations
+
+from managed_agents_operator.api.session import FORCE_DELETE_ANNOTATION
+from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.external import Created, Found, LookSession, Remote
+from managed_agents_operator.engine.searching import in_right_workspace, oldest_live, seek, wrong_workspace
+from managed_agents_operator.engine.verdict import Ask, End, Interrupt, Record, Release, Report, Rest, Verdict
+from managed_agents_operator.engine.view import View
+
+FORCE = f'to let the resource go all the same, annotate it with {FORCE_DELETE_ANNOTATION}: "true"'
+
+
+def deletion(v: View) -> Verdict | None:
+    """All that is done about a resource that is being deleted; nothing else is done about it."""
+    if not v.deleting:
+        return None
+    if not v.guarded:
+        return Rest(None)
+    annotations = v.resource.metadata.annotations
+    if annotations.get(FORCE_DELETE_ANNOTATION) == "true":
+        return Release("released by force: what there is outside stays as it is")
+    if v.resource.spec.deletion_policy == "Retain":
+        return Release()
+    return _without_id(v) if v.id is None else _with_id(v, v.id)
+
+
+def deleting(why: str) -> Report:
+    return Report("Deleting", f"the session is being ended: {why}", "Progressing", "the resource is being deleted")
+
+
+def _without_id(v: View) -> Verdict | None:
+    if v.settled:
+        return _others(v)
+    claim = v.memory.unanswered or v.claim
+    uids = (v.uid, claim.uid) if claim and claim.uid != v.uid else (v.uid,)
+    report = deleting(f"whether one was made is searched for first; {FORCE}")
+    found = seek(v, claim, uids, report)
+    if isinstance(found, Found):
+        mine = tuple(r for r in found.matches if _mine(v, r))
+        return _record(v, mine, claim) if mine else _others(v)
+    if isinstance(found, Rest) and found.report and found.report.ready == "CreationUnknown":
+        return Release("PossibleOrphan")
+    return found
+
+
+def _mine(v: View, remote: Remote) -> bool:
+    """Of a restored backup that nobody resolved yet, only what was made for this namespace and name counts."""
+    marker = remote.marker
+    return marker is not None and not remote.terminal and (marker.uid == v.uid or marker.owner == v.owner)
+
+
+def _record(v: View, mine: tuple[Remote, ...], claim: Claim | None) -> Record:
+    one = oldest_live(mine)
+    marker = one.marker
+    n = marker.n if marker else (claim.n if claim else 1)
+    workspace = v.sight.search.workspace if v.sight.search else None
+    return Record(Created(one, n, marker.digest if marker else v.digest, workspace, by_post=False))
+
+
+def _with_id(v: View, id: str) -> Verdict | None:
+    status = v.resource.status
+    policy = v.resource.spec.deletion_policy
+    if v.sight.absent is not None:
+        right = in_right_workspace(v, v.sight.absent.workspace, status.agent.id if status.agent else None)
+        if isinstance(right, Ask):
+            return right
+        return _others(v) if right else wrong_workspace(v, FORCE)
+    remote = v.remote
+    if policy == "Archive" and (status.archived_at or (remote and remote.archived_at)):
+        return _others(v)
+    if remote is None or not v.fresh(remote):
+        return _poll(v, id, _told(v))
+    if not v.ours(remote):
+        return Release(f"session {id} belongs to another resource and stays as it is")
+    if remote.busy:
+        return _interrupt(v, id)
+    if remote.terminal and v.memory.refusals.get("end"):
+        return _others(v)
+    return End(id, "Delete" if policy == "Delete" else "Archive", _told(v))
+
+
+def _interrupt(v: View, id: str) -> Verdict:
+    """One interrupt a spell of running, then patience: the session stops when its tools let it."""
+    last = v.memory.interrupted_at
+    if last is None or v.now - last >= v.terms.interrupt_again:
+        return Interrupt(id, deleting(f"it runs and is interrupted first; {FORCE}"))
+    return _poll(v, id, deleting(f"it was interrupted and has not stopped yet; {FORCE}"))
+
+
+def _poll(v: View, id: str, report: Report) -> Verdict:
+    return Ask(LookSession(id), report) if v.now >= v.memory.poll_at else Rest(report, until=v.memory.poll_at)
+
+
+def _told(v: View) -> Report:
+    return deleting(f"spec.deletionPolicy is {v.resource.spec.deletion_policy}; {FORCE}")
+
+
+def _others(v: View) -> Verdict:
+    """Nothing with our marker may live on when the resource is gone."""
+    others = tuple(r for r in v.sight.strays if r.id != v.id and r.marker and r.marker.uid == v.uid)
+    if not others:
+        return Release()
+    one = min(others, key=lambda r: (r.created_at, r.id))
+    if one.busy:
+        return _interrupt(v, one.id)
+    return End(one.id, "Archive", _told(v), stray=True)

@@ -1,0 +1,183 @@
+"""A live session is brought to its spec: title, metadata and budget in one update, tools and MCP servers in another.
+
+Rung `drift` of the ladder, and `notes`, which says what could not be brought there and why. Declared fields are compared
+as a subset of what is observed, since the API fills in defaults; what the spec leaves out is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
+from managed_agents_operator.engine.claim import digest
+from managed_agents_operator.engine.external import Changes, LookSession, Remote
+from managed_agents_operator.engine.verdict import Ask, Report, Update, Verdict
+from managed_agents_operator.engine.view import View
+
+Step = Literal["update", "title", "metadata", "budget", "retool"]
+FIELDS: tuple[Step, ...] = ("title", "metadata", "budget")
+PROGRESSING = Report(None, "", "Progressing", "the session is being brought to the spec")
+
+
+def drift(v: View) -> Verdict | None:
+    """The first step that can act now; steps that can't are passed over and told by `notes`."""
+    remote = v.remote
+    if v.id is None or remote is None:
+        return None
+    step, changes = _next(v, remote)
+    if step is None or changes is None:
+        return None
+    if not v.fresh(remote):
+        return Ask(LookSession(remote.id))
+    return Update(remote.id, changes, step, PROGRESSING)
+
+
+def _next(v: View, remote: Remote) -> tuple[Step | None, Changes | None]:
+    wanted = {f: c for f in FIELDS if (c := difference(v, remote, f)) is not None and not _held(v, f, c)}
+    if wanted:
+        together = Changes({k: x for c in wanted.values() for k, x in c.body.items()}, tuple(wanted))
+        if len(wanted) > 1 and not _held(v, "update", together):
+            return "update", together
+        field, alone = next(iter(wanted.items()))
+        return field, alone
+    tools = difference(v, remote, "retool")
+    if tools is not None and remote.state == "idle" and not _held(v, "retool", tools):
+        return "retool", tools
+    return None, None
+
+
+def _held(v: View, step: Step, changes: Changes) -> bool:
+    """Whether a step was refused for this generation, or was accepted before and undone again by somebody."""
+    refusal = v.memory.refusals.get(step)
+    if refusal and refusal.generation == v.generation and v.now < refusal.until:
+        return not (refusal.idle and v.remote is not None and v.remote.state == "idle")
+    repeat = v.memory.repeats.get(step)
+    return bool(repeat and repeat[0] == digest(changes.body) and v.now < repeat[2])
+
+
+def held_until(v: View) -> float | None:
+    """When the next step that is held back may be tried again (monotonic); None if none is."""
+    if v.remote is None:
+        return None
+    times = []
+    for step in (*FIELDS, "retool"):
+        changes = difference(v, v.remote, step)
+        if changes is not None and _held(v, step, changes):
+            refusal, repeat = v.memory.refusals.get(step), v.memory.repeats.get(step)
+            times += [t for t in (refusal.until if refusal else 0.0, repeat[2] if repeat else 0.0) if t > v.now]
+    return min(times, default=None)
+
+
+def notes(v: View) -> tuple[str, str] | None:
+    """Reason and message of Synced for the first thing that is not as the spec says; None if all is."""
+    remote = v.remote
+    if remote is None:
+        return None
+    spec = v.resource.spec
+    for step in (*FIELDS, "retool"):
+        if difference(v, remote, step) is None:
+            continue
+        refusal = v.memory.refusals.get(step)
+        if refusal and refusal.generation == v.generation:
+            return refusal.reason, refusal.message
+        if step == "retool" and remote.state != "idle":
+            return "NotIdle", "spec.agent.overrides (tools, mcpServers) is applied once the session is idle"
+        return "Progressing", "the session is being brought to the spec"
+    if spec.metadata and not v.sight.link.keeps_metadata and not _has_metadata(v, remote):
+        return (
+            "MetadataNotKept",
+            "this server keeps no metadata of sessions: remove spec.metadata, or leave it for later",
+        )
+    if spec.budget and spec.budget.max_list_cost and remote.budget is None:
+        message = "the session has no budget any more and the API takes no second one: set spec.budget to removed: true"
+        return "BudgetGone", message
+    return _static_notes(v)
+
+
+def _static_notes(v: View) -> tuple[str, str] | None:
+    status = v.resource.status
+    mounted = {r.name for r in status.resources or ()}
+    missing = sorted(r.name for r in v.resource.spec.resources if r.name not in mounted)
+    if status.resources is not None and missing:
+        names = ", ".join(missing)
+        return "MountsDiffer", f"spec.resources {names}: not mounted, and mounts are made only with the session"
+    return None
+
+
+def difference(v: View, remote: Remote, step: str) -> Changes | None:
+    """What one step would change; None if it would change nothing, since the API must never get a POST for nothing."""
+    spec = v.resource.spec
+    if step == "title":
+        if spec.title is None or (remote.title or "") == spec.title:
+            return None
+        return Changes({"title": spec.title}, ("title",))
+    if step == "metadata":
+        return _metadata(v, remote)
+    if step == "budget":
+        return _budget(v, remote)
+    return _tools(v, remote)
+
+
+def marker_change(v: View, remote: Remote) -> Changes | None:
+    """Our two pairs of metadata, where they are not as they shall be."""
+    wanted = v.marker().metadata
+    body = {k: x for k, x in wanted.items() if remote.metadata.get(k) != x}
+    return Changes({"metadata": body}, ("metadata",)) if body else None
+
+
+def _metadata(v: View, remote: Remote) -> Changes | None:
+    if not v.sight.link.keeps_metadata and not _has_metadata(v, remote):
+        return None
+    spec = v.resource.spec.metadata or {}
+    wanted: dict[str, str | None] = {k: x for k, x in spec.items() if remote.metadata.get(k) != x}
+    gone = set(v.resource.status.managed_metadata_keys or ()) - set(spec) - {METADATA_UID, METADATA_OWNER}
+    wanted |= {k: None for k in sorted(gone) if remote.metadata.get(k)}
+    if marker := marker_change(v, remote):
+        wanted |= marker.body["metadata"]
+    return Changes({"metadata": wanted}, ("metadata",)) if wanted else None
+
+
+def _has_metadata(v: View, remote: Remote) -> bool:
+    return bool(remote.metadata)
+
+
+def _budget(v: View, remote: Remote) -> Changes | None:
+    budget = v.resource.spec.budget
+    if budget is None or remote.budget is None:
+        return None
+    if budget.removed:
+        return Changes({"budget": None}, ("budget",))
+    cost = budget.max_list_cost
+    if cost is None or cost.amount == remote.budget:
+        return None
+    limit = {"type": "limit", "max_list_cost": {"amount": cost.amount, "currency": cost.currency}}
+    return Changes({"budget": limit}, ("budget",))
+
+
+def _tools(v: View, remote: Remote) -> Changes | None:
+    overrides = v.resource.spec.agent.overrides
+    if overrides is None:
+        return None
+    body: dict[str, Any] = {}
+    if overrides.tools is not None and not subset(overrides.tools, remote.tools):
+        body["tools"] = list(overrides.tools)
+    if overrides.mcp_servers is not None and not subset(overrides.mcp_servers, remote.mcp_servers):
+        body["mcp_servers"] = list(overrides.mcp_servers)
+    return Changes({"agent": body}, tuple(f"agent.{k}" for k in body)) if body else None
+
+
+def subset(declared: Any, observed: Any) -> bool:
+    """Whether all that was declared is observed: maps by their declared keys, lists item by item in order.
+
+    null, absent and "" are one, as servers answer any of them for the others.
+    """
+    if declared in (None, ""):
+        return observed in (None, "")
+    if isinstance(declared, Mapping):
+        return isinstance(observed, Mapping) and all(subset(x, observed.get(k)) for k, x in declared.items())
+    if isinstance(declared, Sequence) and not isinstance(declared, str):
+        if not isinstance(observed, Sequence) or isinstance(observed, str):
+            return not declared and observed is None
+        return len(declared) == len(observed) and all(map(subset, declared, observed))
+    return bool(declared == observed)

@@ -1,0 +1,101 @@
+"""What came to an end, or was never ours: told as it is, and never made good by a new session.
+
+Rungs `suspended`, `changed`, `terminal`, `lost` and `owned_elsewhere` of the ladder. None of them acts.
+"""
+
+from __future__ import annotations
+
+from managed_agents_operator.engine.external import LookSession
+from managed_agents_operator.engine.searching import in_right_workspace, wrong_workspace
+from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
+from managed_agents_operator.engine.view import View
+
+AGAIN = "delete this resource and make another Session to go on"
+
+
+def suspended(v: View) -> Verdict | None:
+    """Nothing is done, nothing is created; what is seen goes to status all the same."""
+    if not v.resource.spec.suspend:
+        return None
+    message = "spec.suspend is true: nothing is done to the session; set it to false to go on"
+    return Rest(Report("Suspended", message, "Suspended", "spec.suspend is true"))
+
+
+def changed(v: View) -> Verdict | None:
+    """An edit of what can't change slipped in before the id was in status, where admission could not refuse it."""
+    made_from = v.resource.status.created_from
+    if v.id is None or made_from is None or made_from == v.digest:
+        return None
+    message = (
+        "the session was made from another spec (agent, environment, vaults, repositories or memory stores differ): "
+        "put the spec back, or make another Session"
+    )
+    return Rest(Report("ImmutableChanged", message, "Stalled", "the spec can't be brought to this session"))
+
+
+def terminal(v: View) -> Verdict | None:
+    """Archived or terminated: reported, and it stays so whatever is seen later."""
+    status = v.resource.status
+    if v.id is None:
+        return None
+    archived = status.archived_at or (v.remote.archived_at if v.remote else None)
+    ended = archived or status.state == "terminated" or (v.remote is not None and v.remote.terminal)
+    if not ended:
+        return None
+    synced, message = "Stalled", "the session has ended"
+    if v.sight.absent is not None or _synced_reason(v) == "RemoteDeleted":
+        synced, message = "RemoteDeleted", "the session ended and was then deleted outside"
+    if archived:
+        report = Report("ArchivedOutside", f"the session was archived outside: {AGAIN}", synced, message)
+    else:
+        report = Report(
+            "Terminated", f"the session ended by an error that it can't recover from: {AGAIN}", synced, message
+        )
+    return Rest(report, facts=_doubtful(v))
+
+
+def _doubtful(v: View) -> dict[str, object]:
+    """First events of which nobody knows whether they arrived can't be asked after in a session that has ended."""
+    kickoff = v.resource.status.kickoff
+    if not v.resource.spec.initial_events or (kickoff and kickoff.state) or v.memory.kick_settled == v.id:
+        return {}
+    known = kickoff.model_dump(mode="json", by_alias=True, exclude_none=True) if kickoff else {}
+    return {"kickoff": known | {"tries": known.get("tries", 1), "state": "Doubtful"}}
+
+
+def lost(v: View) -> Verdict | None:
+    """A 404 of a known session: what it proves depends on the workspace that answered."""
+    if v.id is None:
+        return None
+    here, known = v.sight.link.workspace, v.resource.status.workspace_id
+    if here and known and here != known:
+        return wrong_workspace(v)
+    if v.sight.absent is None:
+        return None
+    agent = v.resource.status.agent
+    right = in_right_workspace(v, v.sight.absent.workspace, agent.id if agent else None)
+    if isinstance(right, Ask):
+        return right
+    if not right:
+        return wrong_workspace(v)
+    return Rest(
+        Report("Lost", f"the session was deleted outside: {AGAIN}", "Stalled", "the session is not there any more")
+    )
+
+
+def owned_elsewhere(v: View) -> Verdict | None:
+    """Somebody else's marker is on the session in status: it is looked at and never touched."""
+    remote = v.remote
+    if remote is None or v.ours(remote):
+        return None
+    if remote.seen_at < v.memory.claim_seen_at and not v.fresh(remote):
+        return Ask(LookSession(remote.id))
+    message = (
+        f"session {remote.id} carries the marker of another resource (metadata k8s_uid), so it is not touched: "
+        "put that metadata back, or make another Session"
+    )
+    return Rest(Report("OwnedElsewhere", message, "Stalled", "the session belongs to another resource"))
+
+
+def _synced_reason(v: View) -> str | None:
+    return next((c.reason for c in v.resource.status.conditions or () if c.type == "Synced"), None)

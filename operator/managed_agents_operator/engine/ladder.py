@@ -1,0 +1,93 @@
+"""The order in which a session is decided about: the first rung that applies.
+
+`decide` is pure and total: one verdict for every view. The reconciler calls it, carries the verdict out, and calls it
+again for what is to be said. Each rung stands in the module of its concern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from managed_agents_operator.engine.claiming import dispute, foreign_claim, nothing_yet, stray, unguarded
+from managed_agents_operator.engine.deletion import FORCE, deletion
+from managed_agents_operator.engine.drift import drift
+from managed_agents_operator.engine.ending import changed, lost, owned_elsewhere, suspended, terminal
+from managed_agents_operator.engine.kickoff import kickoff
+from managed_agents_operator.engine.verdict import (
+    Allow,
+    Ask,
+    Create,
+    End,
+    Guard,
+    Interrupt,
+    Report,
+    Rest,
+    Send,
+    Update,
+    Verdict,
+)
+from managed_agents_operator.engine.view import View
+from managed_agents_operator.engine.watching import asked, rest, stopped, unseen
+
+Rung = Callable[[View], Verdict | None]
+
+RUNGS: tuple[Rung, ...] = (
+    dispute,  # a session that we just made, and another one in status
+    deletion,  # being deleted: end the session, then let the resource go
+    suspended,  # spec.suspend: only look
+    foreign_claim,  # a restored backup or a copied manifest
+    unguarded,  # finalizer or claim taken away by somebody
+    stray,  # a second session with our marker
+    asked,  # a fresh look was asked for
+    changed,  # made from another spec than the one that stands here
+    terminal,  # archived or terminated: stays so
+    unseen,  # an id of which nothing was seen yet
+    lost,  # gone, by proof
+    owned_elsewhere,  # somebody else's marker on our session
+    nothing_yet,  # no id: search, claim, create
+    kickoff,  # the first events, once
+    drift,  # title, metadata, budget, tools, MCP servers
+    stopped,  # why it is idle
+    rest,
+)
+
+
+def decide(view: View) -> Verdict:
+    """What one pass comes to, held back where the connection or an earlier failure forbids it."""
+    for rung in RUNGS:
+        verdict = rung(view)
+        if verdict is not None:
+            return held_back(view, verdict)
+    raise AssertionError("rest applies always")
+
+
+def calls(verdict: Verdict) -> bool:
+    """Whether carrying it out takes a call of the remote API, now or with the permit it gives."""
+    return isinstance(verdict, Ask | Create | Allow | Send | Update | Interrupt | End) or (
+        isinstance(verdict, Guard) and verdict.token
+    )
+
+
+def held_back(v: View, verdict: Verdict) -> Verdict:
+    """No call while the key is refused, while the other side asked to wait, or before a back-off is over."""
+    blocked = v.sight.link.blocked
+    if blocked is not None and (calls(verdict) or _settled(v, verdict)):
+        message = blocked.message + (f"; {FORCE}" if v.deleting else "")
+        until = v.sight.link.retry_at if calls(verdict) else None
+        ready = "Deleting" if v.deleting else blocked.reason
+        return Rest(Report(ready, message, blocked.reason, message), until=until)
+    backoff = v.memory.backoff
+    if backoff is not None and v.now < backoff.until and calls(verdict):
+        said = getattr(verdict, "report", None) or Report()
+        failure = backoff.failure
+        message = f"{failure.message}; {FORCE}" if v.deleting else failure.message
+        return Rest(replace(said, synced=failure.reason, synced_message=message), until=backoff.until)
+    return verdict
+
+
+def _settled(v: View, verdict: Verdict) -> bool:
+    """A resource at rest is told too when its key is refused, unless it has ended or is not to be looked after."""
+    if not isinstance(verdict, Rest) or verdict.report is None or v.resource.spec.suspend:
+        return False
+    return verdict.report.ready is not None and verdict.report.ready not in ("ArchivedOutside", "Terminated")

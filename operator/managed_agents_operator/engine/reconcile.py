@@ -1,0 +1,389 @@
+"""One pass over one resource: look, decide, do at most one thing outside, write at most one patch.
+
+The keeper calls `Reconciler.reconcile` with the cell of a resource, never twice at once for the same one, and is told when
+to come again. Order within a pass: what is known but not written goes first; then the ladder decides, asking for looks
+it needs; then the verdict is carried out; then the ladder is asked once more, only for what there is to say.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from managed_agents_operator.api.session import CLAIM_ANNOTATION, FINALIZER, Session
+from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.errors import (
+    ClusterUnreachable,
+    Consequence,
+    Failure,
+    ObjectGone,
+    WriteConflict,
+    WriteRefused,
+)
+from managed_agents_operator.engine.external import (
+    External,
+    Look,
+    LookAgent,
+    LookKickoff,
+    LookSearch,
+    LookSession,
+    LookStop,
+    LookStray,
+    Stop,
+    Ticket,
+)
+from managed_agents_operator.engine.ladder import decide
+from managed_agents_operator.engine.memory import failed, guarded, learn, looked, meet, recorded, spent, stop_read
+from managed_agents_operator.engine.ports import Writer
+from managed_agents_operator.engine.status import known, unwritten
+from managed_agents_operator.engine.telling import Scribe
+from managed_agents_operator.engine.verdict import (
+    Allow,
+    Ask,
+    Create,
+    End,
+    Guard,
+    Interrupt,
+    Mutation,
+    Record,
+    Release,
+    Report,
+    Rest,
+    Send,
+    Update,
+    Verdict,
+)
+from managed_agents_operator.engine.view import Memory, Process, Terms, View
+
+log = logging.getLogger(__name__)
+
+LOOKS = 6
+"""How many looks one pass may take: more than any path through the ladder asks for."""
+REMOTE_LOOKS = (LookSession, LookAgent, LookKickoff, LookStop, LookStray)
+UNANSWERED = 5.0
+"""Seconds until a look that one pass could not get to is tried again."""
+NOW = 0.0
+"""Come again at once."""
+
+
+class Clock(Protocol):
+    """The three clocks: seconds that never jump, seconds that also count sleep, and UTC."""
+
+    def monotonic(self) -> float: ...
+
+    def boottime(self) -> float: ...
+
+    def wall(self) -> datetime: ...
+
+
+@dataclass
+class Cell:
+    """One resource in the cache of this process: its newest body, what is remembered of it, its place in the queue."""
+
+    uid: str
+    body: dict[str, Any]
+    memory: Memory = field(default_factory=Memory)
+    tickets: dict[bool, Ticket] = field(default_factory=dict)
+    """Places in the two budgets (True: creations) that this resource waits for or was given."""
+    paid: bool = False
+    """Whether this pass had its turn in the budget of calls: what more it needs is taken on credit."""
+    cluster_tries: int = 0
+    gone: bool = False
+    newer: dict[str, Any] | None = None
+    """A body that came in during a pass."""
+
+    def retry(self) -> None:
+        """What was refused, or waits for its next try, is tried again at once."""
+        self.memory = replace(self.memory, retry=True, backoff=None)
+
+    @property
+    def namespace(self) -> str:
+        return str(self.body["metadata"].get("namespace", ""))
+
+    @property
+    def name(self) -> str:
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def resource_version(self) -> str:
+        return str(self.body["metadata"]["resourceVersion"])
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        return self.body.get("status") or {}
+
+
+class Reconciler:
+    """Carries out passes. `ring` wakes a resource by uid when a ticket it waits for is granted."""
+
+    def __init__(
+        self,
+        kind: External,
+        writer: Writer,
+        scribe: Scribe,
+        clock: Clock,
+        process: Process,
+        terms: Terms,
+        ring: Callable[[str], None],
+    ) -> None:
+        self._kind = kind
+        self._writer = writer
+        self._scribe = scribe
+        self._clock = clock
+        self._process = process
+        self._terms = terms
+        self._ring = ring
+
+    async def reconcile(self, cell: Cell) -> float | None:
+        """One pass. Answers the monotonic time to come again, NOW for at once, None for the next bell.
+
+        Raises `ObjectGone` once the object is not there any more.
+        """
+        try:
+            again = await self._pass(cell)
+        except WriteConflict:
+            return await self._read_again(cell)
+        except ClusterUnreachable as error:
+            cell.cluster_tries += 1
+            log.warning("%s/%s: the cluster did not take a write: %s", cell.namespace, cell.name, error)
+            return self._clock.monotonic() + min(2.0 ** (cell.cluster_tries - 1), 60.0)
+        cell.cluster_tries = 0
+        return again
+
+    async def disown(self, cell: Cell) -> float | None:
+        """The object is gone: a session that was just made for it, and never recorded, must not live on alone.
+
+        Answers when to come again, None once there is nothing left to do.
+        """
+        self._drop_tickets(cell)
+        made = cell.memory.created
+        if made is None or not made.by_post:
+            return None
+        try:
+            body = await self._writer.read(cell.namespace, cell.name)
+        except ClusterUnreachable:
+            return self._clock.monotonic() + UNANSWERED
+        if body is not None:
+            claim = Claim.parse((body["metadata"].get("annotations") or {}).get(CLAIM_ANNOTATION))
+            if (claim and claim.uid == cell.uid) or (body.get("status") or {}).get("id") == made.remote.id:
+                return None
+        resource = Session.parse(cell.body)
+        outcome = await self._kind.delete(resource, made.remote.id, "Archive")
+        self._scribe.disowned(resource, made.remote.id, outcome)
+        if isinstance(outcome, Failure) and outcome.consequence is not Consequence.ABSENT:
+            cell.memory = failed(cell.memory, outcome, self._clock.monotonic())
+            return cell.memory.backoff.until if cell.memory.backoff else self._clock.monotonic() + 60.0
+        return None
+
+    async def _read_again(self, cell: Cell) -> float:
+        body = await self._writer.read(cell.namespace, cell.name)
+        if body is None or body["metadata"]["uid"] != cell.uid:
+            raise ObjectGone(f"{cell.namespace}/{cell.name} is not there any more")
+        cell.body = body
+        return NOW
+
+    async def _pass(self, cell: Cell) -> float | None:
+        try:
+            resource = Session.parse(cell.body)
+        except ValidationError as error:
+            log.error("%s/%s does not fit the schema: %s", cell.namespace, cell.name, error.error_count())
+            return None
+        sight = self._kind.sight(resource)
+        cell.paid = False
+        cell.memory = meet(cell.memory, resource, sight, self._clock.monotonic())
+        if unwritten(cell.status, cell.memory):
+            return await self._write_down(cell)
+        verdict, view = await self._decide(cell)
+        if verdict is None:
+            return None
+        if isinstance(verdict, Rest | Ask):
+            self._drop_tickets(cell)
+            if isinstance(verdict, Rest) and verdict.facts:
+                cell.memory = replace(cell.memory, facts={**cell.memory.facts, **verdict.facts})
+                return await self._write_down(cell)
+            again = await self._say(cell, view, verdict)
+            unanswered = isinstance(verdict, Ask) and not isinstance(verdict.look, LookSearch)
+            return self._clock.monotonic() + UNANSWERED if unanswered else again
+        return await self._act(cell, view, verdict)
+
+    def _view(self, cell: Cell, seen: Mapping[Look, Any] | None = None) -> View:
+        """The view with all that is known, written or not."""
+        resource = Session.parse({**cell.body, "status": known(cell.status, cell.memory)})
+        sight = self._kind.sight(resource)
+        clock = self._clock
+        return View(
+            resource=resource,
+            memory=cell.memory,
+            sight=replace(sight, seen=dict(seen or {})),
+            now=clock.monotonic(),
+            boot=clock.boottime(),
+            wall=clock.wall(),
+            process=self._process,
+            terms=self._terms,
+        )
+
+    async def _decide(self, cell: Cell) -> tuple[Verdict | None, View]:
+        """The ladder, with the looks it asks for. None while a look waits for its turn."""
+        seen: dict[Look, Any] = {}
+        view = self._view(cell)
+        verdict = decide(view)
+        for _ in range(LOOKS):
+            if not isinstance(verdict, Ask):
+                break
+            look = verdict.look
+            if isinstance(look, REMOTE_LOOKS) and not self._admitted(cell, view, look=True):
+                return None, view
+            answer = await self._kind.observe(view.resource, look)
+            now = self._clock.monotonic()
+            if not (isinstance(look, LookSearch) and answer is False):
+                cell.memory = looked(cell.memory, look, answer, now, view.deleting)
+            if isinstance(look, LookSearch):
+                return verdict, view
+            if isinstance(answer, Stop) and isinstance(look, LookStop) and view.remote is not None:
+                cell.memory = stop_read(cell.memory, look, answer, view.remote, now)
+            seen[look] = answer
+            view = self._view(cell, seen)
+            verdict = decide(view)
+        return verdict, view
+
+    def _admitted(self, cell: Cell, view: View, *, creates: bool = False, look: bool = False) -> bool:
+        """Whether the next call may be made now; if not, the resource waits in the budget and is rung."""
+        if cell.paid and not creates:
+            self._kind.take(creates=False)
+            return True
+        uid = cell.uid
+        if creates not in cell.tickets:
+            ticket = self._kind.ticket(view.resource, creates=creates, look=look, ring=lambda: self._ring(uid))
+            cell.tickets[creates] = ticket
+        if not cell.tickets[creates].granted:
+            return False
+        del cell.tickets[creates]
+        cell.paid = cell.paid or not creates
+        return True
+
+    def _drop_tickets(self, cell: Cell) -> None:
+        for ticket in cell.tickets.values():
+            ticket.give_back()
+        cell.tickets.clear()
+
+    async def _act(self, cell: Cell, view: View, verdict: Verdict) -> float | None:
+        if isinstance(verdict, Guard):
+            return await self._guard(cell, view, verdict)
+        if isinstance(verdict, Release):
+            return await self._release(cell, view, verdict)
+        if isinstance(verdict, Record):
+            cell.memory = replace(cell.memory, created=verdict.created)
+            return await self._write_down(cell)
+        if isinstance(verdict, Allow):
+            if not self._admitted(cell, view):
+                return None
+            facts = {**cell.memory.facts, "kickoff": dict(verdict.kickoff)}
+            cell.memory = replace(cell.memory, facts=facts, allows=True)
+            return await self._write_down(cell)
+        if isinstance(verdict, Create | Send | Update | Interrupt | End):
+            return await self._mutate(cell, view, verdict)
+        raise AssertionError(f"nobody carries out {verdict!r}")
+
+    async def _guard(self, cell: Cell, view: View, verdict: Guard) -> float | None:
+        if verdict.token and not self._admitted(cell, view, creates=True):
+            return None
+        boot = self._clock.boottime()
+        finalizers = [*view.resource.metadata.finalizers, *([] if view.guarded else [FINALIZER])]
+        patch = {"metadata": {"finalizers": finalizers, "annotations": {CLAIM_ANNOTATION: verdict.claim.text}}}
+        await self._patch_object(cell, patch)
+        answer = Session.parse(cell.body)
+        cell.memory = guarded(cell.memory, verdict, answer, boot, self._terms.permit_life)
+        return NOW
+
+    async def _release(self, cell: Cell, view: View, verdict: Release) -> None:
+        if verdict.note:
+            self._scribe.released(view, verdict)
+        self._drop_tickets(cell)
+        finalizers = [f for f in view.resource.metadata.finalizers if f != FINALIZER]
+        await self._patch_object(cell, {"metadata": {"finalizers": finalizers or None}})
+
+    async def _patch_object(self, cell: Cell, patch: Mapping[str, Any]) -> None:
+        version = cell.resource_version
+        try:
+            cell.body = await self._writer.patch_object(cell.namespace, cell.name, patch, resource_version=version)
+        except WriteRefused as error:
+            self._scribe.refused(cell, error)
+            raise ClusterUnreachable(str(error)) from error
+
+    async def _mutate(self, cell: Cell, view: View, verdict: Mutation) -> float | None:
+        """One call; its permit is used up before it is made, and its answer is the new observation."""
+        if isinstance(verdict, Send):
+            self._kind.take(creates=False)
+        elif not isinstance(verdict, Create) and not self._admitted(cell, view):
+            return None
+        if isinstance(verdict, End) and verdict.stray and not await self._still_stray(cell, verdict):
+            return NOW
+        cell.memory = spent(cell.memory, verdict)
+        try:
+            outcome = await self._call(view, verdict)
+        except BaseException:
+            # Whatever tore the call off, it may have been carried out: the time of doubt begins now.
+            cell.memory = replace(cell.memory, claim_seen_at=self._clock.monotonic())
+            raise
+        cell.memory = learn(view, cell.memory, verdict, outcome, self._clock.monotonic())
+        self._scribe.done(view, verdict, outcome)
+        if isinstance(verdict, Send) and not isinstance(outcome, Failure):
+            self._kind.take(creates=False)
+            await self._kind.observe(view.resource, LookSession(verdict.id))
+        return await self._write_down(cell)
+
+    async def _call(self, view: View, verdict: Mutation) -> Any:
+        kind, resource, clock = self._kind, view.resource, self._clock
+        if isinstance(verdict, Create):
+            permit = view.permitted
+            if permit is None:
+                raise AssertionError("no POST without a permit")
+            return await kind.create(permit.resource, permit.claim, lambda: clock.boottime() < permit.deadline)
+        if isinstance(verdict, Send):
+            deadline = view.memory.kick_permit[1] if view.memory.kick_permit else 0.0
+            return await kind.send(resource, verdict.id, lambda: clock.boottime() < deadline)
+        if isinstance(verdict, Update):
+            return await kind.update(resource, verdict.id, verdict.changes)
+        if isinstance(verdict, Interrupt):
+            return await kind.interrupt(resource, verdict.id)
+        return await kind.delete(resource, verdict.id, verdict.how)
+
+    async def _still_stray(self, cell: Cell, verdict: End) -> bool:
+        """A session is taken for one too many only by the newest object, never by a cache."""
+        body = await self._writer.read(cell.namespace, cell.name)
+        if body is None or body["metadata"]["uid"] != cell.uid:
+            raise ObjectGone(f"{cell.namespace}/{cell.name} is not there any more")
+        same = body["metadata"]["resourceVersion"] == cell.resource_version
+        cell.body = body
+        return same or (body.get("status") or {}).get("id") not in (None, verdict.id)
+
+    async def _write_down(self, cell: Cell) -> float | None:
+        """Say what is known now. What the ladder would do next is done in the next pass."""
+        view = self._view(cell)
+        verdict = decide(view)
+        for _ in range(LOOKS):
+            if not isinstance(verdict, Rest) or not verdict.facts:
+                break
+            cell.memory = replace(cell.memory, facts={**cell.memory.facts, **verdict.facts})
+            view = self._view(cell)
+            verdict = decide(view)
+        if isinstance(verdict, Release) and not unwritten(cell.status, cell.memory):
+            await self._release(cell, view, verdict)
+            return None
+        boot = self._clock.boottime()
+        again = await self._say(cell, view, verdict)
+        cell.memory = recorded(cell.memory, view.id, boot, self._terms.permit_life)
+        return again if isinstance(verdict, Rest) else NOW
+
+    async def _say(self, cell: Cell, view: View, verdict: Verdict) -> float | None:
+        report: Report | None = getattr(verdict, "report", None)
+        due = await self._scribe.write(cell, view, report)
+        if isinstance(verdict, Rest) and report is not None and report.synced == "Synced":
+            cell.memory = replace(cell.memory, backoff=None)
+        until = verdict.until if isinstance(verdict, Rest) else None
+        return min((t for t in (due, until) if t is not None), default=None)

@@ -1,0 +1,116 @@
+"""Doubt about a creation is resolved by searching, never by sending again: how long, how often, and when nothing found
+means that there is nothing.
+
+Used by the rungs of claiming.py and deletion.py.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.external import Found, LookAgent, LookSearch, Remote
+from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
+from managed_agents_operator.engine.view import View
+
+SKEW = timedelta(minutes=5)
+"""How far the API's clock may be behind the one that wrote the claim."""
+LONGEST_PAUSE = 16.0
+
+SEARCHING = Report(
+    "Searching",
+    "whether a session was made is not known: it is searched for before anything is sent again",
+    "Progressing",
+    "a search for the session is under way",
+)
+KEPT = frozenset({"CreationUnknown", "DuplicateSession", "OwnedElsewhere", "WrongWorkspace"})
+"""What stays in Ready while it is searched once more, as after a restart."""
+
+
+def seek(v: View, claim: Claim | None, uids: tuple[str, ...], report: Report = SEARCHING) -> Found | Verdict:
+    """What a search for these uids says: a match at any time; nothing, only after the whole time of doubt.
+
+    Until then the verdict that goes on with it.
+    """
+    found = v.sight.search
+    if found is not None and found.began_at < v.memory.claim_seen_at:
+        found = None
+    if found is not None and _matches(found, uids):
+        return found
+    end = v.memory.claim_seen_at + v.terms.doubt
+    if found is not None and found.began_at >= end:
+        return _nothing(v, claim, found)
+    pause = min(2.0 ** max(v.memory.searches - 1, 0), LONGEST_PAUSE)
+    due = v.now if found is None or v.now >= end else min(found.began_at + pause, end)
+    shown = None if _ready_reason(v) in KEPT else report
+    if v.now < due:
+        return Rest(shown, until=due)
+    return Ask(LookSearch(uids, claim.agent if claim else None, _since(v, claim), v.now), shown)
+
+
+def oldest_live(remotes: tuple[Remote, ...]) -> Remote:
+    """The one to record first: the oldest that lives, else the oldest."""
+    return min(remotes, key=lambda r: (r.terminal, r.created_at, r.id))
+
+
+def in_right_workspace(v: View, answered: str | None, agent: str | None) -> bool | Ask:
+    """Whether an answer that something is not there counts, or what must be asked before that can be told."""
+    known = v.workspace
+    if known and answered:
+        return known == answered
+    agent = agent or v.resource.spec.agent.id
+    look = LookAgent(agent)
+    seen = v.saw(look, bool)
+    return Ask(look) if seen is None else seen
+
+
+def wrong_workspace(v: View, way_out: str = "until then nothing is created, released or called lost") -> Rest:
+    """Nothing is concluded from the answers to a key of another workspace."""
+    return Rest(
+        Report(
+            "WrongWorkspace",
+            "the key belongs to another workspace than the session: give the operator a key of the session's workspace; "
+            + way_out,
+            "Stalled",
+            "the key belongs to another workspace",
+        )
+    )
+
+
+def _matches(found: Found, uids: tuple[str, ...]) -> bool:
+    return any(r.marker is not None and r.marker.uid in uids for r in found.matches)
+
+
+def _nothing(v: View, claim: Claim | None, found: Found) -> Found | Verdict:
+    right = in_right_workspace(v, found.workspace, claim.agent if claim else None)
+    if isinstance(right, Ask):
+        return right
+    if not right:
+        return wrong_workspace(v)
+    if found.any_since and not (found.keeps_metadata or v.sight.link.keeps_metadata):
+        return Rest(
+            Report(
+                "CreationUnknown",
+                "the API gave no clear answer to the creation, and it keeps no metadata by which the session could be "
+                "found: look for it by hand, archive it if it is there, then delete this resource and make another "
+                "Session",
+                "Stalled",
+                "whether a session exists can't be told",
+            )
+        )
+    return found
+
+
+def _since(v: View, claim: Claim | None) -> str:
+    made = (claim.made if claim else None) or v.resource.metadata.creation_timestamp
+    if made.tzinfo is None:
+        made = made.replace(tzinfo=UTC)
+    return _rfc3339(made - SKEW)
+
+
+def _rfc3339(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _ready_reason(v: View) -> str | None:
+    return next((c.reason for c in v.resource.status.conditions or () if c.type == "Ready"), None)

@@ -1,0 +1,145 @@
+"""From what was seen and decided to the next status, and from two statuses to the smallest patch.
+
+Pure; the reconciler calls it at the end of each pass, and writes nothing where the two are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from managed_agents_operator.api.base import Condition
+from managed_agents_operator.engine.conditions import STOPS, conditions
+from managed_agents_operator.engine.drift import difference
+from managed_agents_operator.engine.verdict import Report
+from managed_agents_operator.engine.view import Memory, View
+
+Status = dict[str, Any]
+
+USAGE = frozenset({"usage", "cost", "stats", "updatedAt", "lastObservedAt"})
+"""Fields that grow while a session works: their writes may wait."""
+
+
+def known(status: Mapping[str, Any], memory: Memory) -> Status:
+    """The status as it would stand if all that this process knows were written."""
+    after = dict(status)
+    created = memory.created
+    if created is not None and _may_record(status, memory):
+        after |= {"id": created.remote.id, "incarnation": created.n, "createdFrom": created.digest}
+        after.pop("creation", None)
+        if created.workspace:
+            after["workspaceId"] = created.workspace
+    return _set(after, memory.facts)
+
+
+def _may_record(status: Mapping[str, Any], memory: Memory) -> bool:
+    """An id of this or a higher incarnation is never overwritten."""
+    created = memory.created
+    if created is None:
+        return False
+    return not status.get("id") or (created.by_post and (status.get("incarnation") or 0) < created.n)
+
+
+def unwritten(status: Mapping[str, Any], memory: Memory) -> bool:
+    """Whether something is known that must be written before anything else is done."""
+    return bool(memory.facts) or _may_record(status, memory)
+
+
+def conclude(before: Mapping[str, Any], v: View, report: Report | None, projection: Mapping[str, Any]) -> Status:
+    """The next status. `before` is as the API server has it, `v` shows what is known, `projection` what was seen.
+
+    Equal to `before` where only durations moved on. Without a report the conditions stay, and the generation that they
+    speak of.
+    """
+    seen = {k: x for k, x in projection.items() if not (k == "archivedAt" and x is None)}
+    after = _set(known(before, v.memory), seen)
+    _idle(after, v)
+    _bookkeeping(after, v)
+    was = tuple(Condition.model_validate(c) for c in before.get("conditions") or ())
+    now = v.wall.astimezone(UTC).replace(microsecond=0)
+    if report is not None:
+        after["observedGeneration"] = v.generation
+        rows = conditions(was, report, _finished(after, was), v.generation, now)
+        after["conditions"] = [c.model_dump(mode="json", by_alias=True, exclude_none=True) for c in rows]
+    if _lasting(after) == _lasting(before):
+        return dict(before)
+    return after | {"lastObservedAt": v.stamp}
+
+
+def patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON merge patch (RFC 7386) from one to the other; empty if they are equal."""
+    out: dict[str, Any] = {k: None for k in before if k not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if key in before and old == value:
+            continue
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        out[key] = patch(old, value) if both and isinstance(old, Mapping) else value
+    return out
+
+
+def usage_only(change: Mapping[str, Any]) -> bool:
+    """Whether a patch of status only tells of usage, so that it may wait its turn."""
+    return set(change) <= USAGE
+
+
+def bare(after: Mapping[str, Any]) -> Status:
+    """What must be written at least where the whole is refused: whose session it is, and the conditions."""
+    kept = ("id", "incarnation", "createdFrom", "workspaceId", "kickoff", "creation", "observedGeneration", "conditions")
+    return {k: after[k] for k in kept if k in after}
+
+
+def _set(status: Status, values: Mapping[str, Any]) -> Status:
+    for key, value in values.items():
+        if value is None:
+            status.pop(key, None)
+        else:
+            status[key] = value
+    return status
+
+
+def _idle(after: Status, v: View) -> None:
+    if v.remote is None:
+        return
+    if v.remote.state != "idle":
+        after.pop("stopReason", None)
+        after.pop("idleSince", None)
+    elif v.remote.created_at:
+        after.setdefault("idleSince", v.remote.created_at)
+
+
+def _bookkeeping(after: Status, v: View) -> None:
+    if not after.get("id"):
+        return
+    after.pop("creation", None)
+    here = v.sight.link.workspace
+    if v.remote is not None and here and not after.get("workspaceId"):
+        after["workspaceId"] = here
+    if v.remote is not None and v.id is not None and difference(v, v.remote, "metadata") is None:
+        keys = sorted(v.resource.spec.metadata or ())
+        _set(after, {"managedMetadataKeys": keys or None})
+    wish, newest = v.memory.asked, v.remote or v.sight.absent
+    if wish is not None and newest is not None and newest.seen_at >= wish[1]:
+        after["lastHandledReconcileAt"] = wish[0]
+
+
+def _finished(after: Status, before: tuple[Condition, ...]) -> str | None:
+    """Over for good once it ended; a pause at the budget is over only until it goes on."""
+    if (after.get("kickoff") or {}).get("state") != "Sent":
+        return None
+    was = next((c for c in before if c.type == "Finished"), None)
+    if was is not None and was.status == "True" and was.reason != "BudgetReached":
+        return was.reason
+    if after.get("state") != "idle":
+        return "Running"
+    _, finished = STOPS.get(after.get("stopReason", ""), (None, None))
+    return finished or "Running"
+
+
+def _lasting(status: Mapping[str, Any]) -> Status:
+    """Without what moves on by itself."""
+    out = {k: x for k, x in status.items() if k != "lastObservedAt"}
+    if isinstance(stats := out.get("stats"), Mapping):
+        out["stats"] = {k: x for k, x in stats.items() if k != "durationSeconds"}
+    return out

@@ -1,0 +1,144 @@
+"""What a pass says: status, written when it is due and in no more bytes than changed, Events, and the log.
+
+Used by the reconciler alone. The wording is the ladder's; when usage may be written is decided here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from managed_agents_operator.api.session import Session
+from managed_agents_operator.engine.conditions import READY
+from managed_agents_operator.engine.errors import ClusterUnreachable, Failure, WriteRefused
+from managed_agents_operator.engine.ports import Events, Writer
+from managed_agents_operator.engine.status import bare, conclude, patch, usage_only
+from managed_agents_operator.engine.verdict import Create, End, Interrupt, Mutation, Release, Report, Send, Update
+from managed_agents_operator.engine.view import View
+
+if TYPE_CHECKING:
+    from managed_agents_operator.engine.external import External
+    from managed_agents_operator.engine.reconcile import Cell
+
+log = logging.getLogger(__name__)
+
+QUIET = frozenset({"Synced", "Progressing", "Stalled", "Suspended", "Unreachable", "RateLimited", "NotIdle"})
+"""Reasons of Synced that are no news for a person: they pass by themselves, or Ready tells more."""
+ACTIONS = {Create: "Create", Update: "Update", Interrupt: "Interrupt", End: "End", Send: "Kickoff"}
+
+
+class Pace:
+    """When a write that may wait may be made: not too often for one resource, not too many a second in all."""
+
+    def __init__(self, interval: float, per_second: float) -> None:
+        self._interval = interval
+        self._gap = 1.0 / per_second
+        self._next = float("-inf")
+
+    def due(self, written_at: float, now: float) -> float:
+        """Monotonic time of its turn; `now` means at once, and uses the turn up."""
+        turn = max(written_at + self._interval, self._next)
+        if turn > now:
+            return turn
+        self._next = max(self._next, now) + self._gap
+        return now
+
+
+class Scribe:
+    """Writes status through the writer, and Events where a person should know."""
+
+    def __init__(self, kind: External, writer: Writer, events: Events, pace: Pace) -> None:
+        self._kind = kind
+        self._writer = writer
+        self._events = events
+        self._pace = pace
+
+    async def write(self, cell: Cell, view: View, report: Report | None) -> float | None:
+        """Write what changed, if anything did; answers when to come again if the write must wait its turn.
+
+        Raises what the writer raises but `WriteRefused`: then the least that must stand is written instead.
+        """
+        before = cell.status
+        seen = self._kind.project(view.resource, view.remote) if view.remote is not None else {}
+        after = conclude(before, view, report, seen)
+        change = patch(before, after)
+        if not change:
+            return None
+        if usage_only(change):
+            due = self._pace.due(cell.memory.written_at, view.now)
+            if due > view.now:
+                return due
+        await self._patch(cell, before, after, change)
+        cell.memory = replace(cell.memory, written_at=view.now)
+        self._tell(view, before, after)
+        return None
+
+    async def _patch(self, cell: Cell, before: Mapping[str, Any], after: Mapping[str, Any], change: Any) -> None:
+        where = (cell.namespace, cell.name)
+        version = cell.resource_version
+        try:
+            body = await self._writer.patch_status(*where, {"status": change}, resource_version=version)
+        except WriteRefused as error:
+            log.error("%s/%s: status was refused (%s), only id and conditions are written", *where, error.code)
+            least = {"status": patch(bare(before), bare(after))}
+            try:
+                body = await self._writer.patch_status(*where, least, resource_version=version)
+            except WriteRefused as again:
+                self.refused(cell, again)
+                raise ClusterUnreachable(str(again)) from again
+        cell.body = body
+
+    def _tell(self, view: View, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """One Warning for each thing that went wrong, when it does."""
+        was, now = _reasons(before), _reasons(after)
+        for type_ in ("Ready", "Synced"):
+            if type_ not in now or was.get(type_, ("", ""))[0] == now[type_][0]:
+                continue
+            reason, message = now[type_]
+            stalled = type_ == "Ready" and reason in READY and READY[reason].effect == "Stalled"
+            if stalled or (type_ == "Synced" and reason not in QUIET and now.get("Ready", ("", ""))[0] != reason):
+                self._events.publish(view.resource.metadata, "Warning", reason, "Reconcile", message)
+
+    def done(self, view: View, verdict: Mutation, outcome: object) -> None:
+        """For the log: every call that was to change something outside, and what came of it."""
+        meta = view.resource.metadata
+        what = ACTIONS[type(verdict)]
+        if isinstance(outcome, Failure):
+            log.warning(
+                "%s/%s: %s failed (%s, %s): %s",
+                meta.namespace, meta.name, what, outcome.consequence.value, outcome.reason, outcome.message,
+            )  # fmt: skip
+        else:
+            log.info("%s/%s: %s %s", meta.namespace, meta.name, what, getattr(verdict, "id", None) or getattr(outcome, "id", ""))
+        if isinstance(verdict, End) and verdict.stray and not isinstance(outcome, Failure):
+            note = f"session {verdict.id} was one too many for this resource and unused: it was archived"
+            self._events.publish(meta, "Warning", "DuplicateSession", what, note)
+
+    def released(self, view: View, verdict: Release) -> None:
+        """The resource may go although something may be left outside."""
+        meta = view.resource.metadata
+        if verdict.note == "PossibleOrphan":
+            note = "a creation had an unknown outcome and can't be searched for: a session may be left outside"
+            self._events.publish(meta, "Warning", "PossibleOrphan", "Release", note)
+        else:
+            self._events.publish(meta, "Warning", "Released", "Release", verdict.note)
+
+    def disowned(self, resource: Session, id: str, outcome: object) -> None:
+        """A session was made for a resource that is not there any more."""
+        meta = resource.metadata
+        if isinstance(outcome, Failure):
+            log.warning("%s/%s is gone, its session %s is not archived yet: %s", meta.namespace, meta.name, id, outcome.message)
+            return
+        log.warning("%s/%s is gone: its session %s, just made and unused, was archived", meta.namespace, meta.name, id)
+        note = f"the resource went while its session {id} was being made: the session was archived"
+        self._events.publish(meta, "Warning", "Disowned", "End", note)
+
+    def refused(self, cell: Cell, error: WriteRefused) -> None:
+        """The cluster will not take a write of ours: told in the log, tried again with growing pauses."""
+        log.error("%s/%s: the API server refuses our write (%s): %s", cell.namespace, cell.name, error.code, error)
+
+
+def _reasons(status: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    return {c["type"]: (c["reason"], c.get("message", "")) for c in status.get("conditions") or ()}

@@ -1,0 +1,121 @@
+"""What a pass may come to: one of these values, and with it what there is to say.
+
+The rungs of the ladder return them, the reconciler carries them out, `status.conclude` writes down their `Report`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.external import Changes, Created, Look
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the conditions say if nothing more happens in this pass.
+
+    `ready` and `synced` are reasons of conditions.py; None keeps what stands there. Messages are whole sentences
+    without times, counts or request ids, since a changing text would wake the watch again.
+    """
+
+    ready: str | None = None
+    message: str = ""
+    synced: str | None = None
+    synced_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing to do. `until` is the monotonic time to look again, None for the next bell."""
+
+    report: Report | None
+    until: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Status fields that were found out and belong into status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Something must be seen before anything can be decided. `report` stands while it is looked for."""
+
+    look: Look
+    report: Report | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Finalizer and claim in one metadata patch. With `token` it gives a permit, without it only repairs."""
+
+    claim: Claim
+    token: bool
+    report: Report | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A session was found: its id goes into status before anything else is done."""
+
+    created: Created
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """One POST from the object that GUARD answered."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Write the next try of the kick-off into status, which permits one send."""
+
+    kickoff: Mapping[str, Any]
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One send of all first events."""
+
+    id: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One update; `step` is what a refusal of it is remembered under."""
+
+    id: str
+    changes: Changes
+    step: Literal["update", "title", "metadata", "budget", "retool"]
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    id: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Archive or delete a session: the one in status, or one that should not be (`stray`)."""
+
+    id: str
+    how: Literal["Archive", "Delete"]
+    report: Report | None
+    stray: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Take our finalizer away: nothing of this resource is left outside, or it shall be left there."""
+
+    note: str = ""
+
+
+Verdict = Rest | Ask | Guard | Record | Create | Allow | Send | Update | Interrupt | End | Release
+Mutation = Create | Send | Update | Interrupt | End

@@ -1,0 +1,289 @@
+"""Everything a decision is made from, gathered: the rungs of the ladder are functions of a `View` and of nothing else.
+
+The reconciler builds it; `Memory` is what one process keeps of one resource and may lose at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, TypeVar
+
+from managed_agents_operator.api.session import (
+    CLAIM_ANNOTATION,
+    FINALIZER,
+    RECONCILE_ANNOTATION,
+    Session,
+    immutable_part,
+)
+from managed_agents_operator.engine.claim import Claim, Marker, digest
+from managed_agents_operator.engine.errors import Failure
+from managed_agents_operator.engine.external import Created, Look, Remote, Sight, Stop
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long things may take, in seconds; from the settings."""
+
+    grace: float = 30.0
+    create_timeout: float = 60.0
+    refused_retry: float = 600.0
+    interrupt_again: float = 300.0
+    fresh: float = 5.0
+    """How old an observation may be for a mutation to hang on it."""
+    outage_told: float = 300.0
+    """How long an outage lasts before resources that wait for nothing are told."""
+
+    @property
+    def permit_life(self) -> float:
+        """A permit must be over well within the grace that another process keeps."""
+        return min(5.0, self.grace / 2)
+
+    @property
+    def doubt(self) -> float:
+        """How long a creation or a send may stay unseen before it surely did not happen."""
+        return self.grace + self.create_timeout
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Who decides: `by` is a random id, `cluster` the uid of the kube-system namespace, `started` when it began."""
+
+    by: str
+    cluster: str
+    started: datetime
+    connection: str = "environment"
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The right to one POST, for this very claim and object, until `deadline` (seconds of the boot clock)."""
+
+    claim: Claim
+    resource: Session
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Nothing is tried before `until` (monotonic)."""
+
+    tries: int
+    until: float
+    failure: Failure
+    looking: bool = False
+    """Whether a read failed: then a read that succeeds ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A step that was refused for this generation; tried again after `until` (monotonic), or when `idle` comes."""
+
+    generation: int
+    until: float
+    reason: str
+    message: str
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What this process keeps of one resource. All of it may be lost: the ladder then looks instead of remembering."""
+
+    claim_text: str | None = None
+    claim_seen_at: float = 0.0
+    searches: int = 0
+    settled: str | None = None
+    """The claim (whole annotation) of which this process knows that it made nothing."""
+    unanswered: Claim | None = None
+    """The claim of a POST of ours whose outcome is unknown."""
+    permit: Permit | None = None
+    created: Created | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Status fields that are known and not written yet."""
+    allows: bool = False
+    """Whether writing the facts permits a send."""
+    kick_permit: tuple[str, float] | None = None
+    """The session that may be sent its first events once, until then (seconds of the boot clock)."""
+    kick_settled: str | None = None
+    """The session of which this process knows that no first event is on its way to it."""
+    kick_seen_at: float | None = None
+    kick_key: str = ""
+    kick_listings: int = 0
+    interrupted_at: float | None = None
+    polls: int = 0
+    fresh_after: float = float("-inf")
+    """What was seen before this is too old for a mutation to hang on it."""
+    backoff: Backoff | None = None
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    repeats: Mapping[str, tuple[str, int, float]] = field(default_factory=dict)
+    """Per step the digest of the last accepted change, how often it was accepted, and not before when again."""
+    stop: Stop | None = None
+    stop_read: str | None = None
+    """What the session looked like when its stop reason was last read."""
+    stop_reads: int = 0
+    stop_due: float = 0.0
+    asked: tuple[str, float] | None = None
+    """The last wish to look anew, and when this process first saw it."""
+    generation: int = 0
+    retry: bool = False
+    """Somebody asked, or a Secret changed: what was refused is tried again."""
+    kick_look_at: float = 0.0
+    poll_at: float = 0.0
+    written_at: float = float("-inf")
+    """When status was last written."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One decision's whole input. `now` is monotonic, `boot` the boot clock, `wall` UTC."""
+
+    resource: Session
+    memory: Memory
+    sight: Sight
+    now: float
+    boot: float
+    wall: datetime
+    process: Process
+    terms: Terms
+
+    @property
+    def uid(self) -> str:
+        return self.resource.metadata.uid
+
+    @property
+    def generation(self) -> int:
+        return self.resource.metadata.generation
+
+    @property
+    def deleting(self) -> bool:
+        return self.resource.metadata.deletion_timestamp is not None
+
+    @property
+    def guarded(self) -> bool:
+        return FINALIZER in self.resource.metadata.finalizers
+
+    @property
+    def claim_text(self) -> str | None:
+        return self.resource.metadata.annotations.get(CLAIM_ANNOTATION)
+
+    @property
+    def asked(self) -> str | None:
+        return self.resource.metadata.annotations.get(RECONCILE_ANNOTATION)
+
+    @cached_property
+    def claim(self) -> Claim | None:
+        return Claim.parse(self.claim_text)
+
+    @cached_property
+    def digest(self) -> str:
+        return digest(immutable_part(self.resource.spec))
+
+    @property
+    def id(self) -> str | None:
+        """The id in status. One that is known but not written yet is not there: it is written before all else."""
+        return self.resource.status.id
+
+    @property
+    def remote(self) -> Remote | None:
+        return self.sight.remote
+
+    @property
+    def n(self) -> int:
+        """The incarnation that this resource is in."""
+        own = self.claim.n if self.claim and self.claim.uid == self.uid else 0
+        return max(own, self.resource.status.incarnation or 0, 1)
+
+    @property
+    def foreign_claim(self) -> Claim | None:
+        """A claim that another resource made: a restored backup, or a copied manifest."""
+        return self.claim if self.claim and self.claim.uid != self.uid else None
+
+    @property
+    def owner(self) -> str:
+        """What `k8s_owner` of our sessions says; cut to what the API takes, since it is for people to read."""
+        meta = self.resource.metadata
+        return f"{self.process.cluster}/{meta.namespace}/{meta.name}"[:512]
+
+    @property
+    def uids(self) -> frozenset[str]:
+        """The uids whose marker counts as ours: until a restored claim is rewritten, its uid too."""
+        foreign = self.foreign_claim
+        return frozenset({self.uid, foreign.uid} if foreign else {self.uid})
+
+    def ours(self, remote: Remote) -> bool:
+        """Whether nobody else's marker is on it. A server that keeps no metadata has no markers at all."""
+        marker = remote.marker
+        return not remote.marked or (marker is not None and marker.uid in self.uids)
+
+    @property
+    def trace(self) -> bool:
+        """Whether anything tells that this resource may have had a life outside."""
+        status = self.resource.status
+        left = (
+            status.id,
+            status.incarnation,
+            status.created_from,
+            status.workspace_id,
+            status.creation,
+            status.kickoff,
+        )
+        return self.guarded or bool(self.claim_text) or any(x is not None for x in left)
+
+    @property
+    def workspace(self) -> str | None:
+        """Where the session was made, or the claim was written."""
+        return (self.claim.workspace if self.claim else None) or self.resource.status.workspace_id
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known that the claim on the object made nothing."""
+        creation = self.resource.status.creation
+        claim = self.claim
+        refused = bool(
+            creation and claim and creation.outcome == "Refused" and (creation.by, creation.at) == (claim.by, claim.at)
+        )
+        return refused or (self.claim_text is not None and self.memory.settled == self.claim_text)
+
+    @property
+    def permitted(self) -> Permit | None:
+        """The permit, if it still holds for the claim and the spec as they stand now."""
+        permit = self.memory.permit
+        if permit is None or self.claim_text != permit.claim.text or self.boot >= permit.deadline:
+            return None
+        return permit if permit.resource.metadata.generation == self.generation else None
+
+    def saw(self, look: Look, kind: type[T]) -> T | None:
+        """What was seen in this pass for a look, if it was seen and is of that kind."""
+        seen = self.sight.seen.get(look)
+        return seen if isinstance(seen, kind) else None
+
+    def fresh(self, remote: Remote) -> bool:
+        """Whether a mutation may hang on what was seen."""
+        return remote.seen_at >= self.memory.fresh_after and self.now - remote.seen_at <= self.terms.fresh
+
+    @property
+    def stamp(self) -> str:
+        """Now, as RFC 3339 in UTC."""
+        return self.wall.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def new_claim(self, n: int, spec_digest: str) -> Claim:
+        return Claim(
+            uid=self.uid,
+            n=n,
+            at=self.stamp,
+            by=self.process.by,
+            agent=self.resource.spec.agent.id,
+            connection=self.process.connection,
+            workspace=self.sight.link.workspace,
+            digest=spec_digest,
+        )
+
+    def marker(self) -> Marker:
+        """The marker that the session of this resource shall carry."""
+        status = self.resource.status
+        return Marker(self.uid, status.incarnation or self.n, status.created_from or self.digest, self.owner)

@@ -1,0 +1,131 @@
+"""Looking: when a session must be read anew, why it is idle, and what there is to say when nothing is to be done.
+
+Rungs `asked`, `unseen`, `stopped` and `rest` of the ladder. None of them acts.
+"""
+
+from __future__ import annotations
+
+from managed_agents_operator.engine.claim import digest
+from managed_agents_operator.engine.conditions import READY, STOPS
+from managed_agents_operator.engine.drift import held_until, notes
+from managed_agents_operator.engine.external import LookSession, LookStop, Remote, Stop
+from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
+from managed_agents_operator.engine.view import View
+
+STATES = {"idle": "Idle", "running": "Running", "rescheduling": "Rescheduling"}
+
+
+def asked(v: View) -> Verdict | None:
+    """Somebody wants a fresh look (annotation reconcile-requested-at): one GET, whatever is known."""
+    wish = v.memory.asked
+    if v.id is None or wish is None or v.asked == v.resource.status.last_handled_reconcile_at:
+        return None
+    newest = v.remote or v.sight.absent
+    if newest is not None and newest.seen_at >= wish[1]:
+        return None
+    return Ask(LookSession(v.id))
+
+
+def unseen(v: View) -> Verdict | None:
+    """An id and nothing seen of it: the sweep brings it, and where the sweep does not list it, a GET tells why."""
+    if v.id is None or v.sight.absent is not None:
+        return None
+    remote = v.remote
+    missing = v.sight.missing_at
+    if missing is not None and (remote is None or remote.seen_at < missing):
+        return Ask(LookSession(v.id))
+    if remote is not None:
+        return None
+    if v.resource.status.observed_generation != v.generation:
+        return Ask(LookSession(v.id))
+    return Rest(None)
+
+
+def stopped(v: View) -> Verdict | None:
+    """Why the session is idle is told by its events alone; they are read once for each time it becomes idle."""
+    remote = v.remote
+    if v.id is None or remote is None or remote.state != "idle":
+        return None
+    look = LookStop(v.id)
+    seen = v.saw(look, Stop)
+    if seen is None:
+        return Ask(look, rest(v).report) if _must_read(v, remote) else None
+    facts = _stop_facts(v, seen)
+    return Rest(None, facts=facts) if facts else None
+
+
+def looks(remote: Remote) -> str:
+    """What of a session changes with each turn: the stop reason is read again when this does."""
+    return digest([remote.updated_at, dict(remote.usage)])
+
+
+def _must_read(v: View, remote: Remote) -> bool:
+    if v.memory.stop_read == looks(remote):
+        return v.now >= v.memory.stop_due and _awaited(v)
+    status = v.resource.status
+    if status.state not in (None, "idle"):
+        return True
+    if _awaited(v):
+        return True
+    usage = status.usage.model_dump(mode="json", by_alias=True, exclude_none=True) if status.usage else None
+    worked = remote.worked and (status.stop_reason is None or usage is None)
+    return worked or (usage is not None and usage != dict(remote.usage))
+
+
+def _awaited(v: View) -> bool:
+    """The first events went out and the idle that follows them was not seen yet."""
+    kickoff = v.resource.status.kickoff
+    return bool(kickoff and kickoff.state == "Sent") and v.resource.status.stop_reason is None
+
+
+def _stop_facts(v: View, stop: Stop) -> dict[str, object]:
+    kickoff = v.resource.status.kickoff
+    if stop.reason is None or (kickoff and kickoff.state == "Sent" and not stop.own):
+        return {}
+    facts: dict[str, object] = {"stopReason": stop.reason}
+    if stop.at:
+        facts["idleSince"] = stop.at
+    status = v.resource.status
+    known = (status.stop_reason, status.idle_since)
+    return {} if known == (stop.reason, stop.at or status.idle_since) else facts
+
+
+def rest(v: View) -> Rest:
+    """Nothing to do: what the session is doing, and what of the spec is not there yet."""
+    remote = v.remote
+    if v.id is None or remote is None:
+        return Rest(None)
+    ready, message = _ready(v, remote)
+    note = notes(v)
+    synced, said = note or ("Synced", "the session is as the spec says")
+    times = [t for t in (held_until(v), _next_read(v, remote), _outage(v)) if t is not None]
+    if _outage_told(v):
+        synced, said = "Unreachable", "the API can't be reached: status shows what was last seen"
+    return Rest(Report(ready, message, synced, said), until=min(times, default=None))
+
+
+def _ready(v: View, remote: Remote) -> tuple[str, str]:
+    if remote.state not in STATES:
+        return "Unknown", f"the API reports the state {remote.state}, which this version of the operator does not know"
+    if remote.state != "idle":
+        return STATES[remote.state], READY[STATES[remote.state]].meaning
+    reason, _ = STOPS.get(v.resource.status.stop_reason or "", ("Idle", None))
+    message = READY[reason].meaning
+    if reason == "ActionRequired" and v.memory.stop and v.memory.stop.asked:
+        message = f"The session waits for an answer to: {', '.join(v.memory.stop.asked)}. Answer with an event."
+    return reason, message
+
+
+def _next_read(v: View, remote: Remote) -> float | None:
+    return v.memory.stop_due if remote.state == "idle" and _awaited(v) and v.memory.stop_due > v.now else None
+
+
+def _outage(v: View) -> float | None:
+    since = v.sight.link.unreachable_since
+    told = since + v.terms.outage_told if since is not None else None
+    return told if told is not None and told > v.now else None
+
+
+def _outage_told(v: View) -> bool:
+    since = v.sight.link.unreachable_since
+    return since is not None and v.now >= since + v.terms.outage_told

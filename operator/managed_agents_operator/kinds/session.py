@@ -1,0 +1,267 @@
+"""The Session kind: what the engine wants done outside, as calls of the API.
+
+Built by the app, one for each connection, and called by the reconciler. Every verb makes one call that changes anything,
+answers with what was seen or with a `Failure`, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from managed_agents_operator.api.session import Session
+from managed_agents_operator.claude.client import Client
+from managed_agents_operator.claude.errors import ClaudeError, NotFound
+from managed_agents_operator.claude.quota import Budget, Priority
+from managed_agents_operator.engine.claim import Claim, Marker
+from managed_agents_operator.engine.errors import Consequence, Failure
+from managed_agents_operator.engine.external import (
+    Absent,
+    Changes,
+    Link,
+    Look,
+    LookAgent,
+    LookKickoff,
+    LookOwner,
+    LookSearch,
+    LookSession,
+    LookStop,
+    LookStray,
+    LookTokens,
+    Remote,
+    Sent,
+    Sight,
+    Stray,
+    Ticket,
+)
+from managed_agents_operator.engine.memory import PERMIT_EXPIRED
+from managed_agents_operator.engine.ports import SecretMissing, Secrets, Writer
+from managed_agents_operator.engine.reconcile import Clock
+from managed_agents_operator.kinds import request
+from managed_agents_operator.kinds.circuit import Circuit
+from managed_agents_operator.kinds.errors import failure, refused_spec
+from managed_agents_operator.kinds.history import delivery, spoken_to, stop
+from managed_agents_operator.kinds.observatory import Observatory
+from managed_agents_operator.kinds.projection import project
+from managed_agents_operator.kinds.searches import Searches
+
+T = TypeVar("T")
+EXPIRED = Failure(Consequence.LATER, PERMIT_EXPIRED, "the permit was over before the call could be sent")
+
+
+
+
+class SessionKind:
+    """Implements `External` for one connection."""
+
+    def __init__(
+        self,
+        client: Client,
+        budget: Budget,
+        circuit: Circuit,
+        observatory: Observatory,
+        searches: Searches,
+        secrets: Secrets,
+        writer: Writer,
+        clock: Clock,
+        cluster: str,
+    ) -> None:
+        self._client = client
+        self._budget = budget
+        self._circuit = circuit
+        self._observatory = observatory
+        self._searches = searches
+        self._secrets = secrets
+        self._writer = writer
+        self._clock = clock
+        self._cluster = cluster
+
+    # without asking
+
+    def sight(self, resource: Session) -> Sight:
+        """What the observatory, the searches and the circuit know of a resource."""
+        uid, id = resource.metadata.uid, resource.status.id
+        seen = self._observatory
+        absent = seen.absence(id) if id else None
+        if id is not None:
+            self._searches.forget(uid)
+        return Sight(
+            link=self._link(uid),
+            remote=seen.snapshot(id) if id and absent is None else None,
+            absent=absent,
+            missing_at=seen.missing_at(id) if id else None,
+            strays=seen.strays(uid, id),
+            search=self._searches.found(uid),
+        )
+
+    def _link(self, uid: str) -> Link:
+        health, seen = self._client.health, self._observatory
+        blocked = self._circuit.blocks(uid)
+        return Link(
+            blocked=blocked,
+            retry_at=self._circuit.retry_at if blocked else None,
+            unreachable_since=health.unreachable_since,
+            workspace=health.workspace,
+            keeps_metadata=seen.keeps_metadata,
+            swept_at=seen.swept_at,
+        )
+
+    def project(self, resource: Session, remote: Remote) -> Mapping[str, Any]:
+        """The status fields that a remote session turns into."""
+        return project(resource, remote.wire)
+
+    def ticket(self, resource: Session, *, creates: bool, look: bool, ring: Callable[[], None]) -> Ticket:
+        """A place in one of the two buckets, fair between namespaces."""
+        bucket = self._budget.creates if creates else self._budget.requests
+        priority = Priority.LOOK if look else Priority.USER
+        return bucket.ask(resource.metadata.uid, resource.metadata.namespace, priority, ring)
+
+    def take(self, *, creates: bool) -> None:
+        """One place on credit."""
+        (self._budget.creates if creates else self._budget.requests).take()
+
+    # reading
+
+    async def observe(self, resource: Session, look: Look) -> Any | Failure:
+        """Read one thing, see `engine/external.py` for what each look is answered with."""
+        match look:
+            case LookSearch():
+                return self._searches.want(resource.metadata.uid, look)
+            case LookTokens():
+                return await self._missing_token(resource)
+            case LookOwner():
+                return await self._writer.read(look.namespace, look.name) is not None
+            case LookSession():
+                return await self._read(self._get(look.id))
+            case LookAgent():
+                return await self._read(self._sees_agent(look.id))
+            case LookKickoff():
+                events = [request.event(e) for e in resource.spec.initial_events]
+                return await self._read(delivery(self._client, self._get(look.id), look.id, events))
+            case LookStop():
+                seen = await self._read(stop(self._client, look.id, resource.status.kickoff))
+                return seen
+            case LookStray():
+                return await self._read(self._stray(look.id))
+
+    async def _read(self, call: Awaitable[T]) -> T | Failure:
+        try:
+            seen = await call
+        except ClaudeError as error:
+            return self._failed(error, read=True)
+        self._circuit.succeeded(read=True)
+        return seen
+
+    def _failed(self, error: ClaudeError, *, read: bool, creates: bool = False) -> Failure:
+        trouble = failure(error, self._clock.monotonic(), creates=creates)
+        self._circuit.failed(trouble, read=read)
+        return trouble
+
+    async def _get(self, id: str) -> Remote | Absent:
+        asked_at = self._clock.monotonic()
+        try:
+            answer = await self._client.get_session(id)
+        except NotFound as error:
+            return self._observatory.gone(id, error.workspace, asked_at)
+        return self._observatory.put(answer.value, asked_at)
+
+    async def _sees_agent(self, id: str) -> bool:
+        try:
+            await self._client.get_agent(id)
+        except NotFound:
+            return False
+        return True
+
+    async def _stray(self, id: str) -> Stray | Absent:
+        one = await self._get(id)
+        if isinstance(one, Absent):
+            return one
+        return Stray(one, await spoken_to(self._client, id))
+
+    async def _missing_token(self, resource: Session) -> str:
+        try:
+            await self._tokens(resource)
+        except SecretMissing as missing:
+            return f"{missing}: create it, nothing else is needed"
+        return ""
+
+    async def _tokens(self, resource: Session) -> dict[str, str]:
+        found = {}
+        for mount in resource.spec.resources:
+            ref = mount.github_repository and mount.github_repository.authorization_token_secret_ref
+            if ref:
+                secret = await self._secrets.read(resource.metadata.namespace, ref.name, ref.key)
+                found[mount.name] = secret.value
+        return found
+
+    # changing
+
+    async def create(self, resource: Session, claim: Claim, still: Callable[[], bool]) -> Remote | Failure:
+        """`POST /v1/sessions`, without first events."""
+        meta = resource.metadata
+        marker = Marker(claim.uid, claim.n, claim.digest, f"{self._cluster}/{meta.namespace}/{meta.name}"[:512])
+        try:
+            body = request.creation(resource.spec, marker, await self._tokens(resource))
+        except SecretMissing as missing:
+            return Failure(Consequence.LATER, "SecretMissing", f"{missing}: create it, nothing else is needed")
+        if not still():
+            return EXPIRED
+        try:
+            answer = await self._client.create_session(body)
+        except ClaudeError as error:
+            trouble = self._failed(error, read=False, creates=True)
+            refused = trouble.consequence is Consequence.REFUSED
+            return refused_spec(trouble, resource.spec) if refused else trouble
+        self._circuit.succeeded(read=False)
+        return self._observatory.put(answer.value, self._clock.monotonic())
+
+    async def update(self, resource: Session, id: str, changes: Changes) -> Remote | Failure:
+        """`POST /v1/sessions/{id}`; where the answer is empty, one GET tells what became of it."""
+        try:
+            answer = await self._client.update_session(id, dict(changes.body))
+            self._circuit.succeeded(read=False)
+            wire = answer.value
+            if wire is None:
+                self.take(creates=False)
+                wire = (await self._client.get_session(id)).value
+        except ClaudeError as error:
+            return self._failed(error, read=False)
+        return self._observatory.put(wire, self._clock.monotonic())
+
+    async def send(self, resource: Session, id: str, still: Callable[[], bool]) -> Sent | Failure:
+        """`POST /v1/sessions/{id}/events` with all first events."""
+        events = [request.event(e) for e in resource.spec.initial_events]
+        if not still():
+            return EXPIRED
+        return await self._send(id, events)
+
+    async def interrupt(self, resource: Session, id: str) -> Sent | Failure:
+        """`POST /v1/sessions/{id}/events` with an interrupt alone: a message after it would begin a new turn."""
+        return await self._send(id, [{"type": "user.interrupt"}])
+
+    async def _send(self, id: str, events: list[dict[str, Any]]) -> Sent | Failure:
+        try:
+            answer = await self._client.send_events(id, events)
+        except ClaudeError as error:
+            return self._failed(error, read=False)
+        self._circuit.succeeded(read=False)
+        at = self._clock.wall().isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return Sent(tuple(e.id for e in answer.value if e.id), at)
+
+    async def delete(self, resource: Session, id: str, how: str) -> Remote | Absent | Failure:
+        """`POST /v1/sessions/{id}/archive`, or `DELETE /v1/sessions/{id}`."""
+        try:
+            if how == "Delete":
+                deleted = await self._client.delete_session(id)
+                self._circuit.succeeded(read=False)
+                return self._observatory.gone(id, deleted.workspace, self._clock.monotonic())
+            answer = await self._client.archive_session(id)
+        except NotFound as error:
+            return self._observatory.gone(id, error.workspace, self._clock.monotonic())
+        except ClaudeError as error:
+            return self._failed(error, read=False)
+        self._circuit.succeeded(read=False)
+        if answer.value is not None:
+            return self._observatory.put(answer.value, self._clock.monotonic())
+        seen = await self._read(self._get(id))
+        return seen
