@@ -1,0 +1,145 @@
+"""The simulator as a thing with a life: one world served over HTTP on a loopback port.
+
+Used by the command line and, as an async context manager, by tests in the same process. Joins world, doors and server;
+decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from managed_agents_simulator.backstage.stage_door import PREFIX, StageDoor
+from managed_agents_simulator.clock import Clock
+from managed_agents_simulator.identifiers import Identifiers
+from managed_agents_simulator.wire.answering import CONNECTION
+from managed_agents_simulator.wire.door import Door
+from managed_agents_simulator.world import OTHER_WORKSPACE, World
+
+_GRACE_SECONDS = 1
+
+
+class _Protocol(H11Protocol):
+    """HTTP/1.1 that hands its transport to the application, so that a connection can be cut."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, CONNECTION: transport}
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Simulator:
+    """A running simulator. `base_url` and `key` are what a client needs; `control_url` is for `control.Control`."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Clock | None = None,
+        database: Path | None = None,
+        speed: float = 1.0,
+        latency: float = 0.0,
+        keys: dict[str, str | None] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """`port` 0 takes a free one. `keys` are API keys and their workspaces (None: the default one)."""
+        self.world = World(clock=clock, identifiers=Identifiers(seed), database=database, speed=speed)
+        self.door = Door(self.world, latency=latency)
+        self.stage_door = StageDoor(self.door)
+        self.key = self._open_keys(keys or {})
+        # asyncio turns off Nagle's algorithm only where the protocol is named; with it each answer waits 40 ms.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        name = f"[{host}]" if ":" in host else host
+        self.base_url = f"http://{name}:{self._socket.getsockname()[1]}"
+        self._tasks: list[asyncio.Task[None]] = []
+        self._server = _Server(
+            uvicorn.Config(
+                self._application,
+                http=_Protocol,
+                interface="asgi3",
+                proxy_headers=False,
+                ws="none",
+                lifespan="off",
+                loop="none",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+                server_header=False,
+            )
+        )
+
+    @property
+    def other_key(self) -> str:
+        """A key of the other workspace."""
+        return next(key.secret for key in self.world.keys.values() if key.workspace == OTHER_WORKSPACE)
+
+    async def __aenter__(self) -> Self:
+        """Serve; requests are answered from now on."""
+        self._tasks = [
+            asyncio.create_task(self._server.serve(sockets=[self._socket]), name="simulator server"),
+            asyncio.create_task(self.world.run(), name="simulator time"),
+        ]
+        while not self._server.started:
+            if self._tasks[0].done():
+                await self._tasks[0]
+                raise RuntimeError("the server ended before it began")
+            await asyncio.sleep(0.005)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End: streams are closed, the port is free, the database is written."""
+        self.door.faults.remove()
+        self.world.close()
+        self._server.should_exit = True
+        server, ticker = self._tasks
+        await server
+        ticker.cancel()
+        await asyncio.gather(ticker, return_exceptions=True)
+        self._socket.close()
+
+    async def wait(self) -> None:
+        """Wait until the server or time itself has failed; raises what ended them."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        served = self.stage_door if scope["path"].startswith(f"{PREFIX}/") else self.door
+        await served(scope, receive, send)
+
+    def _open_keys(self, wanted: dict[str, str | None]) -> str:
+        """The keys asked for and one of each workspace; gives the one to tell people."""
+        world = self.world
+        for secret, workspace in wanted.items():
+            if workspace is not None and workspace not in world.workspaces:
+                world.add_workspace(workspace, workspace)
+            world.add_key(secret, *([workspace] if workspace else []))
+        for name in world.workspaces:
+            if not any(key.workspace == name and not key.revoked for key in world.keys.values()):
+                world.add_key(workspace=name)
+        world.ledger.commit()
+        return next(iter(wanted), None) or next(
+            key.secret for key in world.keys.values() if key.workspace != OTHER_WORKSPACE and not key.revoked
+        )

@@ -1,0 +1,65 @@
+"""A workspace: a walled part of the world with its own objects, and the API keys that open it.
+
+Nothing of one workspace can be seen with the key of another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from managed_agents_simulator.ledger import Ledger
+from managed_agents_simulator.library.shelf import Shelf
+from managed_agents_simulator.wire.index import Index
+
+if TYPE_CHECKING:
+    from managed_agents_simulator.sessions.session import Session
+
+SHELVES = ("agent", "environment", "vault", "credential", "memory_store", "file")
+
+
+@dataclass(slots=True)
+class ApiKey:
+    """An API key, the workspace it opens, and whether it still does."""
+
+    secret: str
+    workspace: str
+    revoked: bool = False
+
+    kind = "key"
+
+    @property
+    def id(self) -> str:
+        """The key itself: no two are alike."""
+        return self.secret
+
+    @property
+    def shown(self) -> str:
+        """The key as logs may show it: its last four characters."""
+        return self.secret[-4:]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for the ledger."""
+        return asdict(self)
+
+
+class Workspace:
+    """The objects of one workspace."""
+
+    kind = "workspace"
+
+    def __init__(self, identifier: str, name: str, ledger: Ledger) -> None:
+        self.id = identifier
+        self.name = name
+        self.sessions: dict[str, Session] = {}
+        self.everything = Index()
+        self.unarchived = Index()
+        self._shelves = {kind: Shelf(kind, identifier, ledger) for kind in SHELVES}
+
+    def shelf(self, kind: str) -> Shelf:
+        """The documents of a kind, one of `SHELVES`."""
+        return self._shelves[kind]
+
+    def to_json(self) -> dict[str, Any]:
+        """Its name and id, for the ledger; the objects are documents of their own."""
+        return {"identifier": self.id, "name": self.name}
