@@ -29,7 +29,7 @@ from managed_agents_operator.kube.events import Events
 from managed_agents_operator.kube.fitness import fit
 from managed_agents_operator.kube.lease import Lease
 from managed_agents_operator.kube.probes import Age, Health, Probes
-from managed_agents_operator.kube.resync import Resync
+from managed_agents_operator.kube.resync import Brought, Resync
 from managed_agents_operator.kube.secrets import Secrets
 from managed_agents_operator.kube.writer import Writer
 from managed_agents_operator.settings import Settings, read_key
@@ -46,10 +46,6 @@ class Keeper(Bell, Protocol):
 
     def secret_changed(self, namespace: str, name: str) -> None:
         """A Secret is not what it was."""
-        ...
-
-    def reconcile_listing(self, objects: list[dict[str, Any]]) -> int:
-        """Take in a whole listing; how many objects it showed otherwise than known."""
         ...
 
     def last_event_age(self) -> float | None:
@@ -184,10 +180,11 @@ class Operator:
 
     def _start(self, cluster: Cluster, ports: Ports, work: Work) -> dict[str, asyncio.Task[None]]:
         namespaces, keeper = self._settings.namespaces, work.keeper
-        resync = Resync(ports.writer.list_pages, keeper.reconcile_listing, self._settings.resync_seconds)
+        brought = Brought(keeper.see)
+        resync = Resync(ports.writer, brought, self._settings.resync_seconds)
         registry = kopf.OperatorRegistry()
         streams = len(namespaces) or 1
-        register(registry, keeper, cluster, (GROUP, VERSION, PLURAL), streams=streams, on_answer=self._health.answered)
+        register(registry, brought, cluster, (GROUP, VERSION, PLURAL), streams=streams, on_answer=self._health.answered)
         everything: dict[str, Coroutine[Any, Any, None]] = {
             "events": ports.events.run(),
             "secrets": ports.secrets.watch(keeper.secret_changed),

@@ -49,7 +49,7 @@ class _NoDiffBase(kopf.DiffBaseStorage):
 
 def register(
     registry: kopf.OperatorRegistry,
-    keeper: Bell,
+    bell: Bell,
     cluster: Cluster,
     kind: tuple[str, str, str],
     *,
@@ -70,7 +70,7 @@ def register(
     @kopf.on.event(*kind, registry=registry)
     async def doorbell(event: kopf.RawEvent, **_: Any) -> None:
         try:
-            keeper.see(event["type"], event["object"])
+            bell.see(event["type"], event["object"])
         except Exception:
             # The framework would drop it silently, and an event is never repeated.
             DOORBELL_FAILURES.inc()

@@ -9,43 +9,137 @@ import pytest
 
 from managed_agents_operator.engine.errors import ClusterUnreachable
 from managed_agents_operator.kube.backoffs import Backoffs
-from managed_agents_operator.kube.resync import Diverged, Resync
+from managed_agents_operator.kube.resync import Brought, Diverged, Resync
+from managed_agents_operator.kube.writer import Snapshot
 from managed_agents_operator.telemetry import DIVERGENCES
 
 AWAY = ClusterUnreachable("away")
 
+
+class Objects:
+    """The API server's side: uid to version. `then` runs between a listing and the look at what the watch brought."""
+
+    def __init__(self, **objects):
+        self.objects = objects
+        self.version = max(objects.values(), default=1)
+        self.away = False
+
+    async def snapshot(self):
+        if self.away:
+            raise AWAY
+        where = {uid: ("ns", uid, version) for uid, version in self.objects.items()}
+        return Snapshot(where, self.version)
+
+    async def read(self, namespace, name):
+        return body(name, self.objects[name]) if name in self.objects else None
+
+
+def body(uid, version=0):
+    return {"metadata": {"uid": uid, "namespace": "ns", "name": uid, "resourceVersion": str(version)}}
+
+
+class Keeper:
+    def __init__(self):
+        self.seen = []
+
+    def see(self, event_type, body):
+        self.seen.append((event_type, body["metadata"]["uid"]))
+
+
+async def one_round(objects, brought, between=lambda: None):
+    """One comparison; `between` happens while it settles."""
+    rounds = iter([None, between, asyncio.CancelledError])
+
+    async def sleep(_):
+        now = next(rounds)
+        if now is asyncio.CancelledError:
+            raise now
+        if now:
+            now()
+
+    before = DIVERGENCES.value()
+    with pytest.raises(asyncio.CancelledError):
+        await Resync(objects, brought, 1, sleep=sleep).run()
+    return DIVERGENCES.value() - before
+
+
+COMPARISONS = [
+    ({"a": 5, "b": 7}, {"a": 5, "b": 7}, [], "the same"),
+    ({"a": 5}, {"a": 6}, [], "the watch is ahead"),
+    ({"a": 5, "b": 7}, {"a": 5}, [(None, "b")], "never brought"),
+    ({"a": 7}, {"a": 5}, [(None, "a")], "a change never brought"),
+    ({"b": 7}, {"a": 5, "b": 7}, [("DELETED", "a")], "an end never brought"),
+    ({"b": 7}, {"b": 7, "c": 8}, [], "made after the listing"),
+    ({}, {}, [], "nothing there"),
+]
+
+
+@pytest.mark.parametrize(("there", "watched", "handed_on", "reason"), COMPARISONS)
+async def test_what_was_lost_is_handed_on(there, watched, handed_on, reason):
+    keeper = Keeper()
+    brought = Brought(keeper.see)
+    for uid, version in watched.items():
+        brought.see("ADDED", body(uid, version))
+    keeper.seen.clear()
+    assert await one_round(Objects(**there), brought) == len(handed_on), reason
+    assert keeper.seen == handed_on, reason
+    assert await one_round(Objects(**there), brought) == 0, "once is enough"
+
+
+async def test_what_the_watch_brings_meanwhile_is_not_lost():
+    objects, keeper = Objects(a=5, b=7), Keeper()
+    brought = Brought(keeper.see)
+    assert (
+        await one_round(objects, brought, lambda: [brought.see("ADDED", body(u, v)) for u, v in (("a", 5), ("b", 9))])
+        == 0
+    )
+
+
+async def test_what_ends_meanwhile_is_not_lost():
+    objects, keeper = Objects(a=5, b=7), Keeper()
+    brought = Brought(keeper.see)
+    brought.see(None, body("b", 7))
+    assert await one_round(objects, brought, lambda: objects.objects.pop("a")) == 0
+    assert keeper.seen == [(None, "b")]
+
+
+async def test_another_of_the_same_name_is_another():
+    objects, keeper = Objects(a=5), Keeper()
+
+    async def read(namespace, name):
+        return body("other", 9)
+
+    objects.read = read
+    assert await one_round(objects, Brought(keeper.see)) == 0
+
+
 ROUNDS = [
-    ([0, 0, 0, 0], False, "all is well"),
-    ([1, 2, 3], True, "three in a row"),
-    ([1, 1, 0, 1, 1, 0], False, "never three in a row"),
-    ([1, 1, AWAY, 0, 0], False, "no listing, no word"),
-    ([1, 1, AWAY, 5], True, "and what came before it counts"),
+    ("....", False, "all is well"),
+    ("lll", True, "three in a row"),
+    ("ll.ll.", False, "never three in a row"),
+    ("llaa.", False, "no listing, no word"),
+    ("llal", True, "and what came before it counts"),
 ]
 
 
 @pytest.mark.parametrize(("rounds", "ends", "reason"), ROUNDS)
 async def test_when_it_ends_the_process(rounds, ends, reason):
-    left = list(rounds)
-    listings = []
-    before = DIVERGENCES.value()
+    objects, left = Objects(), list(rounds)
+    snapshot = objects.snapshot
 
-    async def pages():
-        yield [{"n": 1}, {"n": 2}]
-        if left and left[0] is AWAY:
-            left.pop(0)
-            raise AWAY
-        yield [{"n": 3}]
-
-    def compare(objects):
-        listings.append(len(objects))
+    async def next_snapshot():
         if not left:
             raise asyncio.CancelledError
-        return left.pop(0)
+        now = left.pop(0)
+        objects.away = now == "a"
+        if now == "l":
+            objects.objects[f"new-{len(left)}"] = 1
+        return await snapshot()
 
+    objects.snapshot = next_snapshot
     with pytest.raises(Diverged if ends else asyncio.CancelledError):
-        await Resync(pages, compare, 0.001, settle=0).run()
-    assert set(listings) == {3}, "always a whole one"
-    assert DIVERGENCES.value() - before == sum(count for count in rounds if isinstance(count, int)), reason
+        await Resync(objects, Brought(lambda *_: None), 0, settle=0).run()
+    assert left == [], reason
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.999])

@@ -34,6 +34,8 @@ from managed_agents_operator.telemetry import CLUSTER_CALLS
 FIELD_MANAGER = "managed-agents-operator"
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 _CALL = aiohttp.ClientTimeout(total=10, sock_connect=5)
 _STREAM = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=120)

@@ -1,8 +1,9 @@
 """A listing of our own from time to time, against what the watch brought.
 
-Made by `app`. The framework lists once and then trusts its watch, so what is lost on that way would stay lost. What
-differs is mended by whoever compares; here it is only told when that happens again and again, which nothing but a fresh
-start mends.
+Made by `app`, which lets every event pass through `Brought` on its way to the keeper. The framework lists once and then
+trusts its watch, so what is lost on that way would stay lost. Compared is what the watch brought, not what the keeper
+knows, because answers to our own writes would hide a watch that is dead. What was lost is handed on; when that happens
+again and again, nothing but a fresh start mends it.
 """
 
 from __future__ import annotations
@@ -10,59 +11,108 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
 from managed_agents_operator.engine.errors import ClusterError
+from managed_agents_operator.kube.writer import Snapshot
 from managed_agents_operator.telemetry import DIVERGENCES
 
 _IN_A_ROW = 3
 
 log = logging.getLogger(__name__)
 
+See = Callable[[str | None, Mapping[str, Any]], None]
+
 
 class Diverged(Exception):
     """The watch keeps losing objects."""
 
 
-class Resync:
-    """Compares all objects every `every` seconds.
+class Objects(Protocol):
+    """What is asked of the API server; `kube.writer.Writer` is one."""
 
-    `pages` lists them, `compare` gets all of a listing as dicts, takes in what is new to it, and returns how many were.
-    Between the two lies `settle` seconds: what the watch has not brought by then, it has lost.
+    async def snapshot(self) -> Snapshot:
+        """Where and at which version every object is."""
+        ...
+
+    async def read(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """One object now, None when it is not there."""
+        ...
+
+
+class Brought:
+    """Hands events on to `to` and notes which version of each object they brought, by uid."""
+
+    def __init__(self, to: See) -> None:
+        self._to = to
+        self.versions: dict[str, int] = {}
+
+    def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
+        """One event; `event_type` is None for what a listing showed."""
+        metadata = body["metadata"]
+        if event_type == "DELETED":
+            self.versions.pop(metadata["uid"], None)
+        else:
+            self.versions[metadata["uid"]] = int(metadata["resourceVersion"])
+        self._to(event_type, body)
+
+
+class Resync:
+    """Compares every `every` seconds, each time with a listing that is `settle` seconds old.
+
+    What the watch has not brought in that time, it has lost.
     """
 
     def __init__(
         self,
-        pages: Callable[[], AsyncIterator[list[dict[str, Any]]]],
-        compare: Callable[[list[dict[str, Any]]], int],
+        objects: Objects,
+        brought: Brought,
         every: float,
         *,
         settle: float = 5.0,
         jitter: Callable[[], float] = random.random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._pages = pages
-        self._compare = compare
+        self._objects = objects
+        self._brought = brought
         self._every = every
-        self._settle = min(settle, every)
+        self._settle = settle
         self._jitter = jitter
+        self._sleep = sleep
 
     async def run(self) -> None:
-        """Runs until cancelled. Raises `Diverged` when three listings in a row showed something new."""
+        """Runs until cancelled. Raises `Diverged` when three listings in a row showed what was lost."""
         in_a_row = 0
         while True:
-            await asyncio.sleep(self._every * (0.9 + 0.2 * self._jitter()))
+            await self._sleep(self._every * (0.9 + 0.2 * self._jitter()))
             try:
-                listed = [item async for page in self._pages() for item in page]
+                snapshot = await self._objects.snapshot()
+                await self._sleep(self._settle)
+                lost = await self._mend(snapshot)
             except ClusterError as e:
                 log.debug("The listing did not come about (%s); the next one is due later", e)
                 continue
-            await asyncio.sleep(self._settle)
-            divergent = self._compare(listed)
-            del listed
-            in_a_row = in_a_row + 1 if divergent else 0
-            if divergent:
-                DIVERGENCES.inc(divergent)
-                log.warning("A listing showed %d objects otherwise than the watch had", divergent)
+            in_a_row = in_a_row + 1 if lost else 0
+            if lost:
+                DIVERGENCES.inc(lost)
+                log.warning("A listing showed %d objects otherwise than the watch had", lost)
             if in_a_row >= _IN_A_ROW:
                 raise Diverged(f"{_IN_A_ROW} listings in a row showed what the watch had not brought")
+
+    async def _mend(self, snapshot: Snapshot) -> int:
+        versions = self._brought.versions
+        lost = 0
+        for uid, (namespace, name, version) in snapshot.objects.items():
+            if versions.get(uid, 0) >= version:
+                continue
+            body = await self._objects.read(namespace, name)
+            # Deleted since, and the watch may be about to say so.
+            if body is not None and body["metadata"]["uid"] == uid:
+                lost += 1
+                self._brought.see(None, body)
+        # A younger one came after the listing.
+        ghosts = [uid for uid, at in versions.items() if uid not in snapshot.objects and at <= snapshot.version]
+        for uid in ghosts:
+            self._brought.see("DELETED", {"metadata": {"uid": uid}})
+        return lost + len(ghosts)

@@ -17,12 +17,10 @@ from typing import Any
 
 from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone
 from managed_agents_operator.engine.ports import SecretMissing, SecretValue
-from managed_agents_operator.kube.access import Cluster, object_path
+from managed_agents_operator.kube.access import METADATA, METADATA_LIST, Cluster, object_path
 from managed_agents_operator.kube.answers import Expired, Forbidden
 from managed_agents_operator.kube.backoffs import Backoffs
 
-_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_EVENT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _STREAM_SECONDS = 240
 
 log = logging.getLogger(__name__)
@@ -115,7 +113,7 @@ class Secrets:
                 "GET",
                 object_path("", "v1", "secrets", scope.namespace),
                 params={"limit": "500", "continue": more},
-                accept=_LIST,
+                accept=METADATA_LIST,
             )
             found.update(_seen(item) for item in page["items"])
             more = page["metadata"].get("continue", "")
@@ -137,7 +135,7 @@ class Secrets:
             "timeoutSeconds": str(int(_STREAM_SECONDS * (1 + self._jitter() / 4))),
         }
         path = object_path("", "v1", "secrets", scope.namespace)
-        async with contextlib.aclosing(self._cluster.stream(path, params=params, accept=_EVENT)) as events:
+        async with contextlib.aclosing(self._cluster.stream(path, params=params, accept=METADATA)) as events:
             async for event in events:
                 scope.position = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":

@@ -7,10 +7,22 @@ and how often is the engine's; nothing is repeated here.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from managed_agents_operator.engine.errors import ObjectGone
-from managed_agents_operator.kube.access import FIELD_MANAGER, MERGE_PATCH, Cluster, object_path
+from managed_agents_operator.kube.access import FIELD_MANAGER, JSON, MERGE_PATCH, METADATA_LIST, Cluster, object_path
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where and at which version every object was, by uid: (namespace, name, version).
+
+    Whatever is younger than `version` is not judged by its absence.
+    """
+
+    objects: Mapping[str, tuple[str, str, int]]
+    version: int
 
 
 class Writer:
@@ -46,15 +58,31 @@ class Writer:
     async def list_pages(self, limit: int = 500) -> AsyncIterator[list[dict[str, Any]]]:
         """Every object, `limit` to a page. Raises `Expired` when reading the pages took the server too long."""
         for namespace in self._scopes:
-            more = ""
-            while True:
-                page = await self._cluster.call(
-                    "GET", object_path(*self._kind, namespace), params={"limit": str(limit), "continue": more}
-                )
+            async for page in self._pages(namespace, limit, JSON):
                 yield page["items"]
-                more = page["metadata"].get("continue", "")
-                if not more:
-                    break
+
+    async def snapshot(self) -> Snapshot:
+        """A listing of metadata alone. Raises as `list_pages` does."""
+        objects: dict[str, tuple[str, str, int]] = {}
+        versions = []
+        for namespace in self._scopes:
+            async for page in self._pages(namespace, 500, METADATA_LIST):
+                versions.append(int(page["metadata"]["resourceVersion"]))
+                for item in page["items"]:
+                    metadata = item["metadata"]
+                    where = (metadata["namespace"], metadata["name"], int(metadata["resourceVersion"]))
+                    objects[metadata["uid"]] = where
+        return Snapshot(objects, min(versions))
+
+    async def _pages(self, namespace: str | None, limit: int, accept: str) -> AsyncIterator[dict[str, Any]]:
+        path = object_path(*self._kind, namespace)
+        more = ""
+        while True:
+            page = await self._cluster.call("GET", path, params={"limit": str(limit), "continue": more}, accept=accept)
+            yield page
+            more = page["metadata"].get("continue", "")
+            if not more:
+                return
 
     async def _patch(self, path: str, patch: Mapping[str, Any], resource_version: str) -> dict[str, Any]:
         # The API server ignores a uid in a merge patch, but takes the version as a precondition.
