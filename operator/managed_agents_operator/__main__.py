@@ -70,9 +70,9 @@ def _variables() -> str:
 
 def _run() -> int:
     settings = load()
-    from managed_agents_operator import app  # noqa: PLC0415 - a second that --help and a wrong setting need not wait
+    from managed_agents_operator import app, composition  # noqa: PLC0415 - --help and wrong settings need not wait
 
-    return app.run(settings, app.join)
+    return app.run(settings, composition.join)
 
 
 def _crds(root: Path) -> int:

@@ -115,7 +115,9 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
         )
         process = Process(secrets.token_hex(8), ports.cluster_id, clock.wall())
         terms = Terms(settings.search_grace_seconds, settings.create_timeout_seconds, settings.refused_retry_seconds)
-        scribe = Scribe(kind, ports.writer, ports.events, Pace(settings.status_interval_seconds, USAGE_WRITES_PER_SECOND))
+        scribe = Scribe(
+            kind, ports.writer, ports.events, Pace(settings.status_interval_seconds, USAGE_WRITES_PER_SECOND)
+        )
         keeper.serve(Reconciler(kind, ports.writer, scribe, clock, process, terms, keeper.ring))
         client.health.on_change(lambda _: keeper.ring_all())
 
@@ -128,7 +130,7 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
             tasks={"observatory": observe},
             ages={
                 "queue": (keeper.queue_age, QUEUE_BOUND),
-                "sweep": (lambda: clock.monotonic() - observatory.last_sweep, None),
+                "sweep": (lambda: clock.monotonic() - observatory.last_sweep, SWEEP_BOUND),
             },
         )
 

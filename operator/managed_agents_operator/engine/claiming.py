@@ -161,8 +161,8 @@ def nothing_yet(v: View) -> Verdict | None:
             return _record(v, v.sight.strays, None)
         if v.resource.metadata.creation_timestamp < v.process.started and v.sight.link.swept_at is None:
             return Rest(None)
-    if wait := _tokens(v):
-        return wait
+    if missing := _tokens(v):
+        return missing
     if v.permitted:
         return Create(CREATING)
     return _claim_afresh(v)

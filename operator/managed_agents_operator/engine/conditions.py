@@ -113,6 +113,9 @@ STOPS: Mapping[str, tuple[str, str | None]] = {
 """The API's stop reasons: the reason of Ready, and of Finished where the turn is over."""
 
 
+Row = tuple[str, Literal["True", "False", "Unknown"], str, str]
+
+
 def find(conditions: Iterable[Condition], type_: str) -> Condition | None:
     return next((c for c in conditions if c.type == type_), None)
 
@@ -127,13 +130,13 @@ def conditions(
     """
     ready = find(before, "Ready")
     synced = find(before, "Synced")
-    out: list[tuple[str, str, str, str]] = []
+    out: list[Row] = []
     if report.ready is not None:
         out.append(("Ready", READY[report.ready].status, report.ready, report.message))
     elif ready is not None:
         out.append(("Ready", ready.status, ready.reason, ready.message))
     if report.synced is not None:
-        status = "True" if report.synced == "Synced" else "False"
+        status: Literal["True", "False"] = "True" if report.synced == "Synced" else "False"
         out.append(("Synced", status, report.synced, report.synced_message))
     elif synced is not None:
         out.append(("Synced", synced.status, synced.reason, synced.message))
@@ -144,12 +147,12 @@ def conditions(
     return tuple(_stamped(find(before, row[0]), row, generation, now) for row in out)
 
 
-def _stamped(before: Condition | None, row: tuple[str, str, str, str], generation: int, now: datetime) -> Condition:
+def _stamped(before: Condition | None, row: Row, generation: int, now: datetime) -> Condition:
     type_, status, reason, message = row
     moved = before is None or before.status != status
     return Condition(
         type=type_,
-        status=status,  # type: ignore[arg-type]
+        status=status,
         reason=reason,
         message=message[:MESSAGE_LIMIT],
         observed_generation=generation,

@@ -184,13 +184,12 @@ class Keeper:
             for number in range(self._workers):
                 group.create_task(self._work(), name=f"keeper worker {number}")
 
-    async def drain(self, seconds: float) -> bool:
-        """Begin no more passes, and give those under way so long to end. Whether all did."""
+    async def drain(self, seconds: float) -> None:
+        """Begin no more passes, and give those under way so many seconds to end."""
         self._draining = True
         until = self._clock.monotonic() + seconds
         while self._passing and self._clock.monotonic() < until:
             await asyncio.sleep(0.05)
-        return not self._passing
 
     async def _wake(self) -> None:
         while True:

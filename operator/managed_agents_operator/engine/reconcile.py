@@ -275,7 +275,8 @@ class Reconciler:
         if isinstance(verdict, Guard):
             return await self._guard(cell, view, verdict)
         if isinstance(verdict, Release):
-            return await self._release(cell, view, verdict)
+            await self._release(cell, view, verdict)
+            return None
         if isinstance(verdict, Record):
             cell.memory = replace(cell.memory, created=verdict.created)
             return await self._write_down(cell)

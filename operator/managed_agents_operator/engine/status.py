@@ -86,7 +86,16 @@ def usage_only(change: Mapping[str, Any]) -> bool:
 
 def bare(after: Mapping[str, Any]) -> Status:
     """What must be written at least where the whole is refused: whose session it is, and the conditions."""
-    kept = ("id", "incarnation", "createdFrom", "workspaceId", "kickoff", "creation", "observedGeneration", "conditions")
+    kept = (
+        "id",
+        "incarnation",
+        "createdFrom",
+        "workspaceId",
+        "kickoff",
+        "creation",
+        "observedGeneration",
+        "conditions",
+    )
     return {k: after[k] for k in kept if k in after}
 
 

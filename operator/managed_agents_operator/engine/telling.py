@@ -111,7 +111,13 @@ class Scribe:
                 meta.namespace, meta.name, what, outcome.consequence.value, outcome.reason, outcome.message,
             )  # fmt: skip
         else:
-            log.info("%s/%s: %s %s", meta.namespace, meta.name, what, getattr(verdict, "id", None) or getattr(outcome, "id", ""))
+            log.info(
+                "%s/%s: %s %s",
+                meta.namespace,
+                meta.name,
+                what,
+                getattr(verdict, "id", None) or getattr(outcome, "id", ""),
+            )
         if isinstance(verdict, End) and verdict.stray and not isinstance(outcome, Failure):
             note = f"session {verdict.id} was one too many for this resource and unused: it was archived"
             self._events.publish(meta, "Warning", "DuplicateSession", what, note)
@@ -129,7 +135,9 @@ class Scribe:
         """A session was made for a resource that is not there any more."""
         meta = resource.metadata
         if isinstance(outcome, Failure):
-            log.warning("%s/%s is gone, its session %s is not archived yet: %s", meta.namespace, meta.name, id, outcome.message)
+            log.warning(
+                "%s/%s is gone, its session %s is not archived yet: %s", meta.namespace, meta.name, id, outcome.message
+            )
             return
         log.warning("%s/%s is gone: its session %s, just made and unused, was archived", meta.namespace, meta.name, id)
         note = f"the resource went while its session {id} was being made: the session was archived"

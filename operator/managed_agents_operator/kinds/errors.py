@@ -28,7 +28,10 @@ _BLOCKED: dict[type[ClaudeError], tuple[str, str]] = {
         "MANAGED_AGENTS_API_KEY_FILE names",
     ),
     BillingRequired: ("BillingRefused", "the API asks for payment (402): settle the account's billing"),
-    Forbidden: ("Forbidden", "the key has no right to do this (403): give it the right, or give the operator another key"),
+    Forbidden: (
+        "Forbidden",
+        "the key has no right to do this (403): give it the right, or give the operator another key",
+    ),
 }
 
 

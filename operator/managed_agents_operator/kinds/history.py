@@ -21,9 +21,7 @@ IDLE = "session.status_idle"
 STARTED = "session.status_running"
 
 
-async def _events(
-    client: Client, id: str, types: Sequence[str], order: Literal["asc", "desc"]
-) -> AsyncIterator[Event]:
+async def _events(client: Client, id: str, types: Sequence[str], order: Literal["asc", "desc"]) -> AsyncIterator[Event]:
     try:
         async for page in client.iterate_events(id, types=types, order=order):
             for event in page.value.items:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import ClaudeError
 from managed_agents_operator.claude.models import Session, fingerprint
-from managed_agents_operator.claude.quota import Priority
+from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.claim import Marker
 from managed_agents_operator.engine.external import Absent, Remote
 from managed_agents_operator.kinds.circuit import Circuit

@@ -175,5 +175,7 @@ def _weights(agent: dict[str, Any]) -> list[tuple[Any, Any, Any]]:
             if isinstance(value, dict | list) and key != "input_schema":
                 todo.append(value)
     if any(key == "input_schema" or isinstance(value, str) for _, key, value in found):
-        return [w for w in found if w[1] not in ("tools", "skills", "mcp_servers") and w[1] not in ("id", "name")] or found
+        return [
+            w for w in found if w[1] not in ("tools", "skills", "mcp_servers") and w[1] not in ("id", "name")
+        ] or found
     return found

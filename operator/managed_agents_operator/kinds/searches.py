@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import BadRequest, ClaudeError
 from managed_agents_operator.claude.models import Session
-from managed_agents_operator.claude.quota import Priority
+from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.claim import Marker
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Found, LookSearch, Remote
@@ -38,7 +38,7 @@ class Searches:
         client: Client,
         monotonic: Callable[[], float],
         ring: Callable[[str], None],
-        seen: Callable[[Remote], None],
+        seen: Callable[[Remote], Remote],
         keeps: Callable[[bool], None],
     ) -> None:
         self._client = client

@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import ClaudeError, NotFound
-from managed_agents_operator.claude.quota import Budget, Priority
+from managed_agents_operator.claude.queueing import Priority
+from managed_agents_operator.claude.quota import Budget
 from managed_agents_operator.engine.claim import Claim, Marker
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import (
@@ -47,8 +48,6 @@ from managed_agents_operator.kinds.searches import Searches
 
 T = TypeVar("T")
 EXPIRED = Failure(Consequence.LATER, PERMIT_EXPIRED, "the permit was over before the call could be sent")
-
-
 
 
 class SessionKind:
@@ -139,8 +138,7 @@ class SessionKind:
                 events = [request.event(e) for e in resource.spec.initial_events]
                 return await self._read(delivery(self._client, self._get(look.id), look.id, events))
             case LookStop():
-                seen = await self._read(stop(self._client, look.id, resource.status.kickoff))
-                return seen
+                return await self._read(stop(self._client, look.id, resource.status.kickoff))
             case LookStray():
                 return await self._read(self._stray(look.id))
 
@@ -263,5 +261,4 @@ class SessionKind:
         self._circuit.succeeded(read=False)
         if answer.value is not None:
             return self._observatory.put(answer.value, self._clock.monotonic())
-        seen = await self._read(self._get(id))
-        return seen
+        return await self._read(self._get(id))

@@ -115,7 +115,7 @@ class Secrets:
                 params={"limit": "500", "continue": more},
                 accept=METADATA_LIST,
             )
-            found.update(_seen(item) for item in page["items"])
+            found.update(_seen(item) for item in (page.get("items") or ()))
             more = page["metadata"].get("continue", "")
             if not more:
                 break
