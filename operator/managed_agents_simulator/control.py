@@ -6,10 +6,15 @@ API itself. Errors of the control API come as `ControlError` with its text.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx
+
+Caller = Callable[[str, str, str, Any], Any]
+"""Carries out one call: method, path, query string and JSON body in, the JSON answer out."""
 
 
 class ControlError(Exception):
@@ -19,8 +24,9 @@ class ControlError(Exception):
 class Control:
     """Steers one simulator. Sessions are named by id and found in every workspace, deleted ones included."""
 
-    def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(base_url=f"{base_url.rstrip('/')}/_simulator", timeout=30)
+    def __init__(self, base_url: str | Caller) -> None:
+        """`base_url` is that of a running simulator, or what carries out calls in the same process."""
+        self._caller = _OverHttp(base_url) if isinstance(base_url, str) else base_url
 
     def __enter__(self) -> Self:
         return self
@@ -32,12 +38,13 @@ class Control:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._http.close()
+        if isinstance(self._caller, _OverHttp):
+            self._caller.client.close()
 
     def healthy(self) -> bool:
         """Whether the simulator answers."""
         try:
-            return self._http.get("/health").is_success
+            return bool(self._call("GET", "/health"))
         except httpx.TransportError:
             return False
 
@@ -184,8 +191,18 @@ class Control:
         answer: dict[str, Any] = self._call(method, path, **arguments)
         return answer
 
-    def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        response = self._http.request(method, path, **arguments)
+    def _call(self, method: str, path: str, *, params: dict[str, Any] | None = None, json: Any = None) -> Any:
+        return self._caller(method, path, urlencode(params or {}), json or {})
+
+
+class _OverHttp:
+    """Carries out calls by HTTP."""
+
+    def __init__(self, base_url: str) -> None:
+        self.client = httpx.Client(base_url=f"{base_url.rstrip('/')}/_simulator", timeout=30)
+
+    def __call__(self, method: str, path: str, query: str, given: Any) -> Any:
+        response = self.client.request(method, f"{path}?{query}", json=given)
         if not response.is_success:
             raise ControlError(response.json()["error"])
         return response.json()

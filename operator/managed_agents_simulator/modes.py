@@ -7,7 +7,7 @@ field; tests and the control API set them by name through `Modes.changed`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Modes:
 
     archived_keeps_status: bool = False
     """Archiving sets `archived_at` only; otherwise the status becomes `terminated` too."""
-    archived_refusal: int = 409
+    archived_refusal: Literal[400, 409] = 409
     """Status of the refusal to send events to an archived session: 409 or 400."""
     rearchive_refused: bool = False
     """Archiving twice answers 409; otherwise 200 with the first `archived_at`."""
@@ -29,7 +29,7 @@ class Modes:
 
     drop_metadata: bool = False
     """Metadata given on create is lost."""
-    null_metadata: str = "keep"
+    null_metadata: Literal["keep", "wipe", "fail"] = "keep"
     """What `metadata: null` does in an update: `keep`, `wipe` or `fail` (500)."""
     empty_metadata_deletes: bool = False
     """An empty string as value deletes the key; otherwise it is stored."""
@@ -107,11 +107,18 @@ class Modes:
             if name not in hints:
                 raise ValueError(f"no mode is called {name!r}; there are {', '.join(f.name for f in fields(Modes))}")
             if not _fits(value, hints[name]):
-                raise ValueError(f"mode {name} takes {getattr(hints[name], '__name__', hints[name])}, not {value!r}")
+                raise ValueError(f"mode {name} takes {_wanted(hints[name])}, not {value!r}")
         return replace(self, **changes)
 
 
+def _wanted(kind: Any) -> str:
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    return " or ".join(map(repr, choices)) or getattr(kind, "__name__", str(kind))
+
+
 def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
     if get_origin(kind) is dict:
         key, item = get_args(kind)
         return isinstance(value, dict) and all(isinstance(k, key) and isinstance(v, item) for k, v in value.items())

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -20,10 +21,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from managed_agents_simulator.backstage.stage_door import PREFIX, StageDoor
 from managed_agents_simulator.clock import Clock
+from managed_agents_simulator.control import Control, ControlError
 from managed_agents_simulator.identifiers import Identifiers
 from managed_agents_simulator.wire.answering import CONNECTION
 from managed_agents_simulator.wire.door import Door
-from managed_agents_simulator.world import OTHER_WORKSPACE, World
+from managed_agents_simulator.wire.errors import ApiError
+from managed_agents_simulator.world import DEFAULT_WORKSPACE, OTHER_WORKSPACE, World
 
 _GRACE_SECONDS = 1
 
@@ -45,7 +48,7 @@ class _Server(uvicorn.Server):
 
 
 class Simulator:
-    """A running simulator. `base_url` and `key` are what a client needs; `control_url` is for `control.Control`."""
+    """A running simulator. `base_url` and `key` are what a client needs; `control` steers it without a detour."""
 
     def __init__(
         self,
@@ -62,7 +65,8 @@ class Simulator:
         """`port` 0 takes a free one. `keys` are API keys and their workspaces (None: the default one)."""
         self.world = World(clock=clock, identifiers=Identifiers(seed), database=database, speed=speed)
         self.door = Door(self.world, latency=latency)
-        self.stage_door = StageDoor(self.door)
+        self._stage_door = StageDoor(self.door)
+        self.control = Control(self._steer)
         self.key = self._open_keys(keys or {})
         # asyncio turns off Nagle's algorithm only where the protocol is named; with it each answer waits 40 ms.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -111,12 +115,13 @@ class Simulator:
     ) -> None:
         """End: streams are closed, the port is free, the database is written."""
         self.door.faults.remove()
-        self.world.close()
+        self.world.end_streams()
         self._server.should_exit = True
         server, ticker = self._tasks
         await server
         ticker.cancel()
         await asyncio.gather(ticker, return_exceptions=True)
+        self.world.ledger.close()
         self._socket.close()
 
     async def wait(self) -> None:
@@ -126,16 +131,23 @@ class Simulator:
             task.result()
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        served = self.stage_door if scope["path"].startswith(f"{PREFIX}/") else self.door
+        served = self._stage_door if scope["path"].startswith(f"{PREFIX}/") else self.door
         await served(scope, receive, send)
+
+    def _steer(self, method: str, path: str, query: str, given: Any) -> Any:
+        """Carry out a control call in this process, with the same answers and errors as over HTTP."""
+        try:
+            return json.loads(json.dumps(self._stage_door.serve(method, path, query, given)))
+        except KeyError as missing:
+            raise ControlError(f"{missing.args[0]} is not known here") from None
+        except (ValueError, TypeError, ApiError) as wrong:
+            raise ControlError(str(wrong)) from None
 
     def _open_keys(self, wanted: dict[str, str | None]) -> str:
         """The keys asked for and one of each workspace; gives the one to tell people."""
         world = self.world
         for secret, workspace in wanted.items():
-            if workspace is not None and workspace not in world.workspaces:
-                world.add_workspace(workspace, workspace)
-            world.add_key(secret, *([workspace] if workspace else []))
+            world.add_key(secret, world.workspace(workspace or DEFAULT_WORKSPACE).id)
         for name in world.workspaces:
             if not any(key.workspace == name and not key.revoked for key in world.keys.values()):
                 world.add_key(workspace=name)

@@ -57,8 +57,14 @@ class World:
         for identifier, name in ((DEFAULT_WORKSPACE, "default"), (OTHER_WORKSPACE, "other")):
             if identifier not in self.workspaces:
                 self.add_workspace(identifier, name)
-        samples.stock(self.workspaces[DEFAULT_WORKSPACE], self.clock.now())
+        samples.stock(self.workspaces[DEFAULT_WORKSPACE], "sample", self.clock.now())
+        samples.stock(self.workspaces[OTHER_WORKSPACE], "other", self.clock.now())
         self.ledger.commit()
+
+    def workspace(self, wanted: str) -> Workspace:
+        """The workspace with this id or name; a new one where there is none."""
+        found = next((w for w in self.workspaces.values() if wanted in (w.id, w.name)), None)
+        return found or self.add_workspace(wanted, wanted)
 
     def add_workspace(self, identifier: str, name: str) -> Workspace:
         """A new, empty workspace."""
@@ -132,12 +138,11 @@ class World:
             except TimeoutError:
                 continue
 
-    def close(self) -> None:
-        """End all streams and let go of the database."""
+    def end_streams(self) -> None:
+        """Let every open stream come to its end."""
         for workspace in self.workspaces.values():
             for session in workspace.sessions.values():
                 session.history.close()
-        self.ledger.close()
 
     def _restore(self) -> None:
         for body in self.ledger.load("workspace"):

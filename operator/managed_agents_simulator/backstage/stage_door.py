@@ -57,7 +57,9 @@ class StageDoor:
         """Serve one control request."""
         try:
             raw = await read_body(scope, receive)
-            status, body = 200, self._serve(scope, json.loads(raw) if raw else {})
+            query = scope["query_string"].decode("latin-1")
+            path = scope["path"].removeprefix(PREFIX)
+            status, body = 200, self.serve(scope["method"], path, query, json.loads(raw) if raw else {})
         except KeyError as missing:
             status, body = 404, {"error": f"{missing.args[0]} is not known here"}
         except (ValueError, TypeError, ApiError) as wrong:
@@ -67,14 +69,17 @@ class StageDoor:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    def _serve(self, scope: Scope, given: Any) -> Any:
-        wanted = f"{scope['method']} {scope['path'].removeprefix(PREFIX)}"
-        query = Query(scope["query_string"].decode("latin-1"))
+    def serve(self, method: str, path: str, query: str, given: Any) -> Any:
+        """Carry out one control request; `path` is below the prefix, `given` the JSON body.
+
+        Raises KeyError for what is not there, ValueError, TypeError or ApiError for what makes no sense.
+        """
+        wanted = f"{method} {path}"
         for pattern, handler in _TABLE:
             match = pattern.fullmatch(wanted)
             if match:
                 self.door.world.catch_up()
-                answer = handler(_Ask(self.door, match.groups(), query, given))
+                answer = handler(_Ask(self.door, match.groups(), Query(query), given))
                 self.door.world.catch_up()
                 self.door.world.ledger.commit()
                 return answer
@@ -106,10 +111,8 @@ def _edit(ask: _Ask) -> Any:
 
 
 def _add_key(ask: _Ask) -> Any:
-    workspace = ask.given.get("workspace") or DEFAULT_WORKSPACE
-    if workspace not in ask.world.workspaces:
-        ask.world.add_workspace(workspace, workspace)
-    return asdict(ask.world.add_key(ask.given.get("secret"), workspace))
+    workspace = ask.world.workspace(ask.given.get("workspace") or DEFAULT_WORKSPACE)
+    return asdict(ask.world.add_key(ask.given.get("secret"), workspace.id))
 
 
 def _revoke(ask: _Ask) -> Any:

@@ -82,6 +82,13 @@ def copy_for(workspace: Workspace, original: str, session: str, identifier: str,
     return shelf.put(Document("file", identifier, workspace.id, now, body, hidden))
 
 
+def drop_copy(workspace: Workspace, identifier: str) -> None:
+    """Remove a session's copy of a file; an uploaded file that was mounted as it is stays."""
+    document = workspace.shelf("file").find(identifier)
+    if document is not None and document.hidden.get("scope") is not None:
+        workspace.shelf("file").remove(identifier)
+
+
 def _shelf(call: Call) -> Shelf:
     return call.workspace.shelf("file")
 

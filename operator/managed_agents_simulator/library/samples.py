@@ -1,6 +1,7 @@
 """The objects that are there from the start, so that the sample manifests work as they stand.
 
-Put into the default workspace when a world begins and they are not there yet. Their ids are fixed and known.
+Put into a workspace when a world begins and they are not there yet. Their ids are fixed and known: `agent_sample`,
+`env_sample`, `vlt_sample`, `memstore_sample` and `file_sample` in the default workspace.
 """
 
 from __future__ import annotations
@@ -13,32 +14,36 @@ from managed_agents_simulator.library.agent_shapes import resolve_tools
 from managed_agents_simulator.library.shelf import Document
 from managed_agents_simulator.workspace import Workspace
 
-AGENT = "agent_sample"
-ENVIRONMENT = "env_sample"
-VAULT = "vlt_sample"
-MEMORY_STORE = "memstore_sample"
-FILE = "file_sample"
-
 _CONTENT = b"date,amount\n2026-11-01,12\n2026-11-02,15\n"
 
 
-def stock(workspace: Workspace, now: Instant) -> None:
-    """Put what is missing of the samples into the workspace."""
-    for kind, (body, hidden) in _samples(now).items():
+PREFIXES = {
+    "agent": "agent_",
+    "environment": "env_",
+    "vault": "vlt_",
+    "memory_store": "memstore_",
+    "file": "file_",
+}
+
+
+def stock(workspace: Workspace, name: str, now: Instant) -> None:
+    """Put what is missing of the samples into the workspace, under ids that end in the name."""
+    for kind, (sample, hidden) in _samples(now).items():
+        body = {"id": f"{PREFIXES[kind]}{name}", **sample}
         if workspace.shelf(kind).find(body["id"]) is None:
+            if kind == "agent":
+                hidden["versions"] = [dict(body)]
             workspace.shelf(kind).put(Document(kind, body["id"], workspace.id, now, body, hidden))
 
 
 def _samples(now: Instant) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     dates = {"created_at": wire_time(now), "updated_at": wire_time(now), "archived_at": None}
-    agent = {**_agent(), **dates}
     return {
-        "agent": (agent, {"versions": [dict(agent)]}),
+        "agent": ({**_agent(), **dates}, {}),
         "environment": ({**_environment(), **dates}, {}),
-        "vault": ({"id": VAULT, "type": "vault", "display_name": "Sample vault", "metadata": {}, **dates}, {}),
+        "vault": ({"type": "vault", "display_name": "Sample vault", "metadata": {}, **dates}, {}),
         "memory_store": (
             {
-                "id": MEMORY_STORE,
                 "type": "memory_store",
                 "name": "Team notes",
                 "description": "What the team has learned so far.",
@@ -53,7 +58,6 @@ def _samples(now: Instant) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
 
 def _agent() -> dict[str, Any]:
     return {
-        "id": AGENT,
         "type": "agent",
         "version": 1,
         "name": "Sample agent",
@@ -72,7 +76,6 @@ def _agent() -> dict[str, Any]:
 def _environment() -> dict[str, Any]:
     packages: dict[str, Any] = {"type": "packages", "apt": [], "cargo": [], "gem": [], "go": [], "npm": [], "pip": []}
     return {
-        "id": ENVIRONMENT,
         "type": "environment",
         "name": "sample",
         "description": "A container with access to the internet.",
@@ -84,7 +87,6 @@ def _environment() -> dict[str, Any]:
 
 def _file(now: Instant) -> dict[str, Any]:
     return {
-        "id": FILE,
         "type": "file",
         "filename": "data.csv",
         "mime_type": "text/csv",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from managed_agents_simulator.clock import SECOND, Instant, wire_time
+from managed_agents_simulator.library import files
 from managed_agents_simulator.sessions import emission
 from managed_agents_simulator.sessions.rendering import shown
 from managed_agents_simulator.sessions.session import Session
@@ -53,6 +54,9 @@ def remove(world: World, session: Session, now: Instant) -> None:
     gone = {"type": "session.deleted", "id": world.identifiers.make("sevt_")}
     session.history.publish({**gone, "processed_at": wire_time(now)})
     session.history.close()
+    for resource in session.resources:
+        if resource["type"] == "file":
+            files.drop_copy(world.workspaces[session.workspace], resource["file_id"])
     world.bury(session)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from managed_agents_simulator.clock import wire_time
+from managed_agents_simulator.library import files
 from managed_agents_simulator.sessions import mounts
 from managed_agents_simulator.sessions.session import Session
 from managed_agents_simulator.wire.call import Call, Reply
@@ -42,6 +43,7 @@ def add(call: Call) -> Reply:
     resource = mounts.mount_file(call.world, call.workspace, session, given, now)
     if sum(other["mount_path"] == resource["mount_path"] for other in session.resources) > 1:
         session.resources.remove(resource)
+        files.drop_copy(call.workspace, resource["file_id"])
         raise invalid(f"mount_path: {resource['mount_path']} is taken by another resource")
     session.updated = now
     call.world.touch(session)
@@ -70,6 +72,7 @@ def remove(call: Call) -> Reply:
     if resource["type"] != "file":
         raise invalid(f"Only file resources can be removed, not {resource['type']}.")
     session.resources.remove(resource)
+    files.drop_copy(call.workspace, resource["file_id"])
     session.updated = call.world.clock.now()
     call.world.touch(session)
     return Reply({"id": resource["id"], "type": "session_resource_deleted"})

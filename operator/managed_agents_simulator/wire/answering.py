@@ -139,6 +139,7 @@ def _given(effect: Effect, request_id: str) -> Reply:
     status = effect.status
     if effect.kind == "rate_limit":
         status = 429
+        headers["anthropic-ratelimit-requests-remaining"] = "0"
         if effect.retry_after is not None:
             headers["retry-after"] = f"{effect.retry_after:g}"
     body: Any = effect.body
