@@ -66,6 +66,7 @@ def test_redirects_say_why_they_are_not_followed() -> None:
 def test_a_short_key_is_taken_out_as_a_word_only() -> None:
     """A test key of one letter must not turn every message into dots."""
     assert clean("k is not a key", ["k"]) == "… is not a key"
+    assert clean(f"in_{KEY}_between", [KEY]) == "in_…_between"
 
 
 @given(st.text(max_size=2000), st.sampled_from(["", KEY, f"({KEY})", f"x={KEY};", "req_01abc", "\x00\u2028"]))

@@ -36,6 +36,9 @@ class Loop:
     """A clock and the timers that hang on it; `advance` rings them in order, each at its time."""
 
     now: float = 1000.0
+    early: float = 0.0
+    """Seconds by which timers ring too soon, as those of a coarse clock do."""
+    rung: int = 0
     timers: list[tuple[float, int, FakeTimer]] = field(default_factory=list)
     count: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -47,7 +50,7 @@ class Loop:
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> FakeTimer:
         timer = FakeTimer(callback)
-        heapq.heappush(self.timers, (self.now + seconds, next(self.count), timer))
+        heapq.heappush(self.timers, (max(self.now, self.now + seconds - self.early), next(self.count), timer))
         return timer
 
     def advance(self, seconds: float) -> None:
@@ -56,6 +59,7 @@ class Loop:
             self.now, _, timer = heapq.heappop(self.timers)
             if timer.callback is not None:
                 callback, timer.callback = timer.callback, None
+                self.rung += 1
                 callback()
         self.now = end
 
@@ -188,7 +192,7 @@ def test_others_are_not_held_up_by_sweeps_that_have_had_their_share(loop: Loop) 
     assert sum(ticket.granted for ticket in looks) == 5
 
 
-@pytest.mark.parametrize("calls_a_pass", [1, 2, 4])
+@pytest.mark.parametrize("calls_a_pass", [1, 2, 4, 8])
 def test_a_long_burst_of_user_work_never_ends_observation(loop: Loop, calls_a_pass: int) -> None:
     """Nor anything else, and not even when each pass makes more calls than it has tickets."""
     bucket = Bucket(600, clock=loop, jitter=lambda: 1.0, call_later=loop.call_later)
@@ -210,7 +214,7 @@ def test_a_long_burst_of_user_work_never_ends_observation(loop: Loop, calls_a_pa
         again(priority)
     loop.advance(600)
     assert min(had.values()) >= 6000 * 0.1 / calls_a_pass * 0.9
-    assert had[USER] == max(had.values())
+    assert had[USER] >= max(had.values()) - 1
 
 
 def test_user_work_gets_what_is_left_of_the_floors(loop: Loop) -> None:
@@ -243,6 +247,14 @@ def test_a_ticket_is_given_back_once(loop: Loop, bucket: Bucket) -> None:
     assert bucket.ask("b", "n", USER, NOTHING).granted
     ticket.give_back()
     assert not bucket.ask("c", "n", USER, NOTHING).granted
+
+
+def test_no_more_comes_back_than_was_taken(loop: Loop) -> None:
+    bucket = Bucket(600, clock=loop, jitter=lambda: 1.0, call_later=loop.call_later)
+    tickets = [bucket.ask(str(number), "n", USER, NOTHING) for number in range(10)]
+    for ticket in tickets[:3]:
+        ticket.give_back()
+    assert sum(bucket.ask(f"again{number}", "n", USER, NOTHING).granted for number in range(10)) == 3
 
 
 def test_a_spent_ticket_is_not_given_back(bucket: Bucket) -> None:
@@ -391,15 +403,41 @@ def test_no_timer_runs_while_nobody_waits(loop: Loop, bucket: Bucket) -> None:
     assert loop.ringing == 0
 
 
-def test_a_timer_that_rings_early_does_not_spin(loop: Loop, bucket: Bucket) -> None:
+def test_timers_that_ring_early_do_not_spin(loop: Loop, bucket: Bucket) -> None:
+    loop.early = 0.0005
     empty(bucket)
     granted: list[str] = []
     queue(bucket, granted, ("a", "n", USER))
-    bucket._pump()  # what a timer that is early calls
-    assert (granted, loop.ringing) == ([], 1)
-    assert min(at for at, _, timer in loop.timers if timer.callback) > loop.now
     loop.advance(1.1)
     assert granted == ["a"]
+    assert loop.rung <= 5
+
+
+def test_sweeps_that_have_had_their_share_are_not_looked_at_in_vain(loop: Loop) -> None:
+    bucket = Bucket(600, clock=loop, jitter=lambda: 1.0, call_later=loop.call_later)
+    granted: list[str] = []
+    queue(bucket, granted, *((str(number), "n", FULL) for number in range(105)))
+    loop.advance(30)
+    assert len(granted) == 100
+    assert loop.rung <= 105
+
+
+def test_a_time_that_was_told_twice_counts_as_one_pause(loop: Loop, bucket: Bucket) -> None:
+    bucket.pause(5)
+    bucket.pause(5)
+    loop.advance(5)
+    bucket.pause(None)
+    assert bucket.paused_until == loop.now + 2
+
+
+def test_a_key_that_asks_again_in_the_moment_of_its_grant_is_not_rung(loop: Loop, bucket: Bucket) -> None:
+    empty(bucket)
+    granted: list[str] = []
+    queue(bucket, granted, ("a", "n", USER))
+    loop.now += 2
+    (ticket,) = queue(bucket, granted, ("a", "n", USER))
+    loop.advance(10)
+    assert (ticket.granted, granted) == (True, [])
 
 
 def test_a_callback_that_fails_stops_nobody(loop: Loop, bucket: Bucket, caplog: pytest.LogCaptureFixture) -> None:
