@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import itertools
 import json
 
 import pytest
+from aiohttp import web
 from tests.kube.conftest import cut, eventually, status, streaming
 
 from managed_agents_operator.engine.errors import ClusterUnreachable
@@ -93,7 +95,7 @@ async def settled(server, requests):
 
 
 def secrets(cluster, *namespaces):
-    return Secrets(cluster, namespaces, forbidden_seconds=0.01, jitter=lambda: 0.0)
+    return Secrets(cluster, namespaces, backoffs=lambda: itertools.repeat(0.01), jitter=lambda: 0.0)
 
 
 WATCHES = [
@@ -146,16 +148,14 @@ WATCHES = [
 
 
 @pytest.mark.parametrize(("answers", "changed", "reason"), WATCHES)
-async def test_what_a_watch_notices(server, cluster, monkeypatch, answers, changed, reason):
-    monkeypatch.setattr("managed_agents_operator.kube.secrets.Backoffs", lambda: iter([0.01] * 100))
+async def test_what_a_watch_notices(server, cluster, answers, changed, reason):
     server.says(*answers)
     async with watching(secrets(cluster)) as changes:
         await settled(server, len(answers))
         assert changes == [("ns", name) for name in changed], reason
 
 
-async def test_a_watch_survives_a_server_that_goes_away(server, cluster, monkeypatch):
-    monkeypatch.setattr("managed_agents_operator.kube.secrets.Backoffs", lambda: iter([0.01] * 100))
+async def test_a_watch_survives_a_server_that_goes_away(server, cluster):
     server.says(cut, status(500), listing("5"), cut, status(503), streaming(event("ADDED", "a", "6"), hang=True))
     async with watching(secrets(cluster)) as changes:
         await eventually(lambda: changes)
@@ -192,8 +192,6 @@ async def test_each_namespace_is_watched_by_itself(server, cluster):
         if "watch=true" in request.path_qs:
             namespace = request.path.split("/")[4]
             return await streaming({"type": "ADDED", "object": item("a", "6", namespace)}, hang=True)(request)
-        from aiohttp import web
-
         return web.Response(body=json.dumps(listing("5")[1]).encode())
 
     server.says(by_path)
@@ -206,10 +204,11 @@ async def test_each_namespace_is_watched_by_itself(server, cluster):
     }
 
 
-async def test_not_allowed_is_told_once(server, cluster, caplog):
-    server.says(status(403, "secrets is forbidden"))
+@pytest.mark.parametrize(("refusals", "expected"), [(2, 0), (3, 1), (10, 1)])
+async def test_not_allowed_is_told_once_it_is_certain_and_once(server, cluster, caplog, refusals, expected):
+    server.says(*[status(403, "secrets is forbidden")] * refusals, listing("5"), HANGS)
     async with watching(secrets(cluster)):
-        await settled(server, 3)
+        await settled(server, refusals + 2)
     told = [record.message for record in caplog.records if "can't be watched" in record.message]
-    assert len(told) == 1
-    assert "Grant list and watch on secrets" in told[0]
+    assert len(told) == expected
+    assert all("Grant list and watch on secrets" in line for line in told)

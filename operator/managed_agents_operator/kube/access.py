@@ -9,6 +9,7 @@ callers.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import re
@@ -43,6 +44,8 @@ _STREAM = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=120)
 _UNUSABLE = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError)
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _REAUTHENTICATE_SECONDS = 10
+_LARGE = 2**20 - 1
+"""Bytes from which on a body is sent piece by piece, so that the loop goes on meanwhile."""
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +177,8 @@ class Cluster:
             raise ClusterUnreachable(f"the API server's answer {status} can't be read") from None
 
     async def _ask(self, method: str, path: str, ask: dict[str, Any]) -> tuple[int, bytes]:
+        if (data := ask["data"]) is not None and len(data) > _LARGE:
+            ask = {**ask, "data": io.BytesIO(data)}
         async with self._answer(self._calls, method, path, **ask) as response:
             content = await response.read()
         CLUSTER_CALLS.inc(method=method, status=str(response.status))

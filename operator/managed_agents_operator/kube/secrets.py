@@ -11,7 +11,7 @@ import base64
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from managed_agents_operator.kube.answers import Expired, Forbidden
 from managed_agents_operator.kube.backoffs import Backoffs
 
 _STREAM_SECONDS = 240
+_TELL_AT = 3
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +37,14 @@ class _Scope:
     versions: dict[tuple[str, str], str] = field(default_factory=dict)
     position: str | None = None
     listed: bool = False
+    refusals: int = 0
     told: bool = False
 
 
 class Secrets:
     """The Secrets of the watched namespaces; all of them when `namespaces` is empty.
 
-    A watch that is not allowed is tried again every `forbidden_seconds`.
+    A watch that ends badly is begun again after `backoffs`, which start anew when one was good.
     """
 
     def __init__(
@@ -50,11 +52,11 @@ class Secrets:
         cluster: Cluster,
         namespaces: Sequence[str] = (),
         *,
-        forbidden_seconds: float = 60.0,
+        backoffs: Callable[[], Iterable[float]] = lambda: Backoffs(most=60),
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._cluster = cluster
-        self._forbidden_seconds = forbidden_seconds
+        self._backoffs = backoffs
         self._jitter = jitter
         self._scopes = [_Scope(namespace) for namespace in tuple(namespaces) or (None,)]
         self._read_before_listed: set[tuple[str, str]] = set()
@@ -88,21 +90,21 @@ class Secrets:
                 group.create_task(self._follow(scope, on_change))
 
     async def _follow(self, scope: _Scope, on_change: OnChange) -> None:
-        delays = iter(Backoffs())
+        delays = iter(self._backoffs())
         while True:
             try:
                 if scope.position is None:
                     await self._list(scope, on_change)
                 await self._stream(scope, on_change)
-                delays, delay = iter(Backoffs()), 0.1
+                delays, delay = iter(self._backoffs()), 0.1
+                scope.refusals = 0
             except Expired:
                 scope.position, delay = None, 0.1
-            except Forbidden as e:
-                self._tell(scope, e)
-                delay = self._forbidden_seconds
             except (ClusterUnreachable, ObjectGone) as e:
                 delay = next(delays)
                 log.debug("The watch of Secrets ended (%s); again in %.1f s", e, delay)
+                if isinstance(e, Forbidden):
+                    self._tell(scope, e)
             await asyncio.sleep(delay * (0.75 + 0.5 * self._jitter()))
 
     async def _list(self, scope: _Scope, on_change: OnChange) -> None:
@@ -142,15 +144,17 @@ class Secrets:
                     _note(scope, event, on_change)
 
     def _tell(self, scope: _Scope, error: Forbidden) -> None:
-        where = "all namespaces" if scope.namespace is None else f"namespace {scope.namespace}"
-        if not scope.told:
-            log.warning(
-                "Secrets of %s can't be watched (%s): a changed Secret is noticed only when its object is looked at. "
-                "Grant list and watch on secrets to change that.",
-                where,
-                error,
-            )
+        scope.refusals += 1
+        # An API server that has just started refuses what it will allow once it knows its roles.
+        if scope.refusals != _TELL_AT or scope.told:
+            return
         scope.told = True
+        log.warning(
+            "Secrets of %s can't be watched (%s): a changed Secret is noticed only when its object is looked at. "
+            "Grant list and watch on secrets to change that.",
+            "all namespaces" if scope.namespace is None else f"namespace {scope.namespace}",
+            error,
+        )
 
 
 def _seen(item: dict[str, Any]) -> tuple[tuple[str, str], str]:
