@@ -2,10 +2,27 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from managed_agents_local import assets
+from managed_agents_local import assets, up
 from managed_agents_local.build import KUBERNETES, BuildFailed
+from managed_agents_local.cluster import KubectlFailed, NoCluster
+from managed_agents_local.processes import NotReady
+from managed_agents_local.progress import Teller
 from managed_agents_local.toolchain import GoMissing
+
+FAILURES = (
+    assets.AssetsMissing,
+    BuildFailed,
+    FileNotFoundError,
+    GoMissing,
+    KubectlFailed,
+    NoCluster,
+    NotReady,
+    up.Fallen,
+)
+"""What is explained by its message alone."""
 
 DESCRIPTION = "Run the Managed Agents operator on this machine, without a cluster and without an API key."
 
@@ -20,6 +37,15 @@ Print the folder that holds etcd, kube-apiserver and kubectl {KUBERNETES}. What 
 Progress goes to stderr; the folder is the last line on stdout.
 """
 
+UP = """\
+Keep a control plane (etcd and kube-apiserver), the simulated API and the operator running side by side until Ctrl-C,
+or until one of them ends by itself (exit code 1). Everything listens on 127.0.0.1 and is gone at the end, but for what
+--directory keeps.
+
+stdout gets lines for a shell: KUBECONFIG, PATH with kubectl, ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY. All else goes to
+stderr.
+"""
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line, complete."""
@@ -31,17 +57,45 @@ def parser() -> argparse.ArgumentParser:
         description=ASSETS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    keep = commands.add_parser(
+        "up",
+        help="keep a control plane, the simulated API and the operator running",
+        description=UP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    keep.add_argument(
+        "--directory", type=Path, metavar="PATH", help="keep logs and kubeconfig here (default: a temporary folder)"
+    )
+    keep.add_argument(
+        "--without-operator", action="store_true", help="leave the operator out, to run one from an editor instead"
+    )
+    keep.add_argument(
+        "--use-existing-cluster",
+        action="store_true",
+        help="use the cluster that KUBECONFIG names and the kubectl on PATH instead of a control plane of our own; "
+        "CRDs, a namespace and roles are applied to it and stay there",
+    )
     return root
 
 
-def main() -> int:
-    """Run one command; the exit code."""
-    parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. The exit code: 0, 1 for a failure told on stderr, 130 when interrupted."""
+    options = parser().parse_args(arguments)
     try:
-        print(assets.find())
-    except (assets.AssetsMissing, BuildFailed, GoMissing) as error:
-        print(error, file=sys.stderr)
+        if options.command == "assets":
+            print(assets.find())
+        else:
+            up.up(
+                directory=options.directory,
+                existing=options.use_existing_cluster,
+                operator=not options.without_operator,
+                tell=Teller(),
+            )
+    except FAILURES as failure:
+        print(f"managed-agents-local: {failure}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

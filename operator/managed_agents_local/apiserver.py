@@ -64,6 +64,10 @@ class ApiServer:
             self._process.stop(STOP_SECONDS)
             self._process = None
 
+    def fallen(self) -> str | None:
+        """What to tell a person when it ended by itself; None while it runs, and when it was stopped."""
+        return self._process.fallen() if self._process else None
+
     def _launch(self, etcd: str) -> Process:
         self.stop()
         self._process = Process.start("kube-apiserver", [self._binary, *self._flags(etcd)], log=self._log)

@@ -44,6 +44,10 @@ class Etcd:
             self._process.kill()
             self._process = None
 
+    def fallen(self) -> str | None:
+        """What to tell a person when it ended by itself; None while it runs, and when it was stopped."""
+        return self._process.fallen() if self._process else None
+
     def _launch(self) -> Process:
         self.stop()
         client, peer = (f"http://127.0.0.1:{port}" for port in ports.free(2))

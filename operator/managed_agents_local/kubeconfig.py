@@ -1,21 +1,25 @@
 """Kubeconfig files for one cluster and one bearer token.
 
-Called by `controlplane.py`, for its administrator and for service accounts.
+Called by `controlplane.py` for its administrator and by `cluster.py` for service accounts.
 """
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 NAME = "managed-agents"
 
 
-def write(path: Path, *, url: str, ca: Path, token: str, namespace: str = "default") -> Path:
-    """Write a kubeconfig that only its owner can read, and give its path back."""
+def write(path: Path, *, cluster: dict[str, Any], token: str, namespace: str = "default") -> Path:
+    """Write a kubeconfig that only its owner can read, and give its path back.
+
+    `cluster` is a cluster's entry as kubeconfigs have it: `server`, `certificate-authority` and the like.
+    """
     content = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": NAME, "cluster": {"server": url, "certificate-authority": str(ca)}}],
+        "clusters": [{"name": NAME, "cluster": cluster}],
         "users": [{"name": NAME, "user": {"token": token}}],
         "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": NAME, "namespace": namespace}}],
         "current-context": NAME,

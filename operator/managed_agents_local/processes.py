@@ -36,10 +36,12 @@ class Process:
     killed when the thread that started it ends without stopping it, so that nothing outlives a killed test run.
     """
 
-    def __init__(self, name: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, name: str, child: "subprocess.Popen[bytes]", log: Path, begin: int) -> None:
+        """`begin` is where in `log` its own words begin, in bytes."""
         self.name = name
         self.log = log
         self._child = child
+        self._begin = begin
 
     @classmethod
     def start(
@@ -56,6 +58,7 @@ class Process:
         Raises OSError when it cannot be started.
         """
         with log.open("ab") as output:
+            begin = output.tell()
             child = subprocess.Popen(
                 command,
                 cwd=cwd,
@@ -66,7 +69,7 @@ class Process:
                 start_new_session=True,
                 preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - one call into libc that takes no lock
             )
-        return cls(name, child, log)
+        return cls(name, child, log, begin)
 
     @property
     def pid(self) -> int:
@@ -130,8 +133,14 @@ class Process:
         return self._child.wait()
 
     def text(self) -> str:
-        """All that it (and those before it with the same log) said."""
-        return self.log.read_text(errors="replace")
+        """All that it said so far, without what others said before it in the same log."""
+        with self.log.open("rb") as said:
+            said.seek(self._begin)
+            return said.read().decode(errors="replace")
+
+    def fallen(self) -> str | None:
+        """What to tell a person when it has ended; None while it runs."""
+        return None if self.running else self.explain(f"ended with {self.exit_code}")
 
     def explain(self, what: str) -> str:
         """A message about this process for a person: what happened, and the end of its log."""

@@ -4,24 +4,21 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from managed_agents_local import assets
-from managed_agents_local.controlplane import ControlPlane, KubectlFailed
+from managed_agents_local.cluster import KubectlFailed
+from managed_agents_local.controlplane import ControlPlane
 from managed_agents_local.processes import NotReady
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-def directory(tmp_path):
+def directory(tmp_path, left_running):
     yield tmp_path / "controlplane"
-    deadline = time.monotonic() + 10
-    while left_running(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.1)
     assert left_running(tmp_path) == []
 
 
@@ -41,20 +38,7 @@ def crippled(tmp_path):
     return folder
 
 
-def left_running(directory: Path) -> list[str]:
-    """The command lines of all processes that mention `directory`."""
-    lines = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if str(directory) in line:
-            lines.append(line)
-    return lines
-
-
-def test_a_life(directory):
+def test_a_life(directory, left_running):
     with ControlPlane(directory) as cluster:
         assert "v1.37.2" in cluster.kubectl("version").stdout
         cluster.kubectl("create", "namespace", "kept")
@@ -92,7 +76,7 @@ def test_a_service_account_is_held_to_its_role_and_its_writes_are_counted(direct
         assert cluster.audit.writes(user="nobody") == []
 
 
-def test_a_start_that_fails_says_why_keeps_its_logs_and_leaves_nothing(directory, crippled):
+def test_a_start_that_fails_says_why_keeps_its_logs_and_leaves_nothing(directory, crippled, left_running):
     folder = crippled("echo 'no such flag: --colour' >&2; exit 1")
     with pytest.raises(NotReady, match=r"kube-apiserver: ended with 1(?s:.*)no such flag: --colour"):
         ControlPlane(directory, assets_directory=folder).start()
@@ -114,4 +98,4 @@ ControlPlane(Path({str(directory)!r}), assets_directory=Path({str(folder)!r})).s
         assert child.poll() is None
     child.send_signal(how)
     child.wait(30)
-    # What is checked when the test is over: nothing that was started mentions the folder any more.
+    # The fixture checks that nothing is left running.

@@ -1,4 +1,4 @@
-"""A `go` that remembers what it was asked and makes programs that do nothing, for tests of all that is around a build."""
+"""A `go` that remembers what it was asked and makes empty programs, for tests of all that is around a build."""
 
 import stat
 import sys

@@ -1,0 +1,45 @@
+"""What a cluster is given before the operator can work on it: the kustomize base that users apply too.
+
+Called by `world.py`. The base lies beside this package in a wheel, and below `deploy/` in a checkout.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from managed_agents_local.cluster import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The service account that the base gives the operator."""
+
+    namespace: str
+    name: str
+
+
+def folder() -> Path:
+    """Where `base/` and `samples/` are. Raises FileNotFoundError."""
+    places = (Path(__file__).with_name("deploy"), Path(__file__).parents[2] / "deploy")
+    for place in places:
+        if (place / "base" / "kustomization.yaml").is_file():
+            return place
+    raise FileNotFoundError(f"no base/kustomization.yaml in {' or '.join(map(str, places))}")
+
+
+def install(cluster: Cluster, base: Path) -> Account:
+    """Apply a kustomize base without its Deployments, wait until our resources are served, say who the operator is.
+
+    The operator is a process beside the cluster here: one in it would be a second. Applying it again changes nothing.
+    Raises cluster.KubectlFailed.
+    """
+    built = [each for each in yaml.safe_load_all(cluster.kubectl("kustomize", base).stdout) if each]
+    wanted = [document for document in built if document["kind"] != "Deployment"]
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=yaml.safe_dump_all(wanted))
+    for document in wanted:
+        if document["kind"] == "CustomResourceDefinition":
+            name = document["metadata"]["name"]
+            cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"crd/{name}")
+    account = next(each["metadata"] for each in wanted if each["kind"] == "ServiceAccount")
+    return Account(account["namespace"], account["name"])

@@ -1,0 +1,38 @@
+"""What tests of any part may need: proof that nothing which they started is left running."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SETTLE_SECONDS = 10
+
+
+def _running(directory: Path) -> list[str]:
+    lines = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            files = [path.readlink() for path in (process / "fd").iterdir()]
+        except OSError:
+            continue
+        if str(directory) in line or any(path.is_relative_to(directory) for path in files):
+            lines.append(line)
+    return lines
+
+
+@pytest.fixture
+def left_running() -> Callable[[Path], list[str]]:
+    """The command lines of all processes that still mention a folder or have a file in it open.
+
+    Those that were killed a moment ago are given the time to go.
+    """
+
+    def lines(directory: Path) -> list[str]:
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while (found := _running(directory)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
+
+    return lines
