@@ -111,7 +111,15 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
         )
         searches = Searches(client, clock.monotonic, keeper.ring, observatory.take, observatory.keeps)
         kind = SessionKind(
-            client, budget, circuit, observatory, searches, ports.secrets, ports.writer, clock, ports.cluster_id
+            client,
+            budget,
+            circuit,
+            observatory,
+            searches,
+            ports.secrets,
+            ports.writer,
+            clock=clock,
+            cluster=ports.cluster_id,
         )
         process = Process(secrets.token_hex(8), ports.cluster_id, clock.wall())
         terms = Terms(settings.search_grace_seconds, settings.create_timeout_seconds, settings.refused_retry_seconds)

@@ -1,4 +1,8 @@
-"""What all tests against a real API server share: the control plane with our resources installed, and kubectl."""
+"""What all tests against a real API server share: the control plane with our resources installed, and kubectl.
+
+`scene` is a whole world of its own for one test: simulator and operator as processes beside the shared control plane.
+When a test fails, what its processes said is printed with it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from managed_agents_local.controlplane import ControlPlane
+from managed_agents_local.world import World
+from tests.e2e.scene import Scene
 
 CRDS = Path(__file__).parents[2] / "crds"
 NAMED = re.compile(r'Session(?:\.managedagents\.dev)? "(?P<name>[^"]+)" is invalid: (?P<said>.*)', re.DOTALL)
@@ -87,3 +93,23 @@ def created(kubectl, session):
         return [said[each["metadata"]["name"]] for each in objects]
 
     return answers
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    world = item.funcargs.get("scene")
+    if report.failed and world is not None:
+        report.sections.append(("what the world says", world.told()))
+    return report
+
+
+@pytest.fixture
+def scene(control_plane, tmp_path):
+    """Simulator and cluster; the test starts the operator, so that it can set the stage first."""
+    with World(control_plane, tmp_path, simulator_options=["--speed", "4"]) as world:
+        try:
+            yield Scene(world)
+        finally:
+            world.stop()
+            world.remove_sessions()

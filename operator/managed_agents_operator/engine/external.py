@@ -284,7 +284,7 @@ class External(Protocol):
         """POST without first events; `still` is asked right before sending, and nothing is sent if it says no."""
         ...
 
-    async def update(self, resource: Session, id: str, changes: Changes) -> Remote | Failure:
+    async def update(self, id: str, changes: Changes) -> Remote | Failure:
         """Change title, metadata, budget, tools or MCP servers of a session."""
         ...
 
@@ -292,10 +292,10 @@ class External(Protocol):
         """Send the first events."""
         ...
 
-    async def interrupt(self, resource: Session, id: str) -> Sent | Failure:
+    async def interrupt(self, id: str) -> Sent | Failure:
         """Ask a running session to stop."""
         ...
 
-    async def delete(self, resource: Session, id: str, how: str) -> Remote | Absent | Failure:
+    async def delete(self, id: str, how: str) -> Remote | Absent | Failure:
         """End a session: `how` is Archive or Delete."""
         ...

@@ -173,7 +173,7 @@ class Reconciler:
             if (claim and claim.uid == cell.uid) or (body.get("status") or {}).get("id") == made.remote.id:
                 return None
         resource = Session.parse(cell.body)
-        outcome = await self._kind.delete(resource, made.remote.id, "Archive")
+        outcome = await self._kind.delete(made.remote.id, "Archive")
         self._scribe.disowned(resource, made.remote.id, outcome)
         if isinstance(outcome, Failure) and outcome.consequence is not Consequence.ABSENT:
             cell.memory = failed(cell.memory, outcome, self._clock.monotonic())
@@ -349,10 +349,10 @@ class Reconciler:
             deadline = view.memory.kick_permit[1] if view.memory.kick_permit else 0.0
             return await kind.send(resource, verdict.id, lambda: clock.boottime() < deadline)
         if isinstance(verdict, Update):
-            return await kind.update(resource, verdict.id, verdict.changes)
+            return await kind.update(verdict.id, verdict.changes)
         if isinstance(verdict, Interrupt):
-            return await kind.interrupt(resource, verdict.id)
-        return await kind.delete(resource, verdict.id, verdict.how)
+            return await kind.interrupt(verdict.id)
+        return await kind.delete(verdict.id, verdict.how)
 
     async def _still_stray(self, cell: Cell, verdict: End) -> bool:
         """A session is taken for one too many only by the newest object, never by a cache."""

@@ -1,7 +1,7 @@
 """One connection's circuit: after 401, 402 or 403 no more calls are made but a trial now and then.
 
-Used by the session kind, which asks it before each pass and reports each call. Without it one bad key would be one storm
-of calls for each resource.
+Used by the session kind, which asks it before each pass and reports each call. Without it one bad key would be one
+storm of calls for each resource.
 """
 
 from __future__ import annotations

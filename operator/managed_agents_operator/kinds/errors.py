@@ -24,8 +24,10 @@ from managed_agents_operator.engine.errors import Consequence, Failure
 _BLOCKED: dict[type[ClaudeError], tuple[str, str]] = {
     Unauthorized: (
         "KeyRefused",
-        "the API does not accept the key (401): give the operator a valid one in ANTHROPIC_API_KEY, or in the file that "
-        "MANAGED_AGENTS_API_KEY_FILE names",
+        (
+            "the API does not accept the key (401): give the operator a valid one in ANTHROPIC_API_KEY, or in the file "
+            "that MANAGED_AGENTS_API_KEY_FILE names"
+        ),
     ),
     BillingRequired: ("BillingRefused", "the API asks for payment (402): settle the account's billing"),
     Forbidden: (

@@ -26,9 +26,10 @@ async def _events(client: Client, id: str, types: Sequence[str], order: Literal[
         async for page in client.iterate_events(id, types=types, order=order):
             for event in page.value.items:
                 yield event
-        return
     except BadRequest:
         pass
+    else:
+        return
     async for page in client.iterate_events(id, order=order):
         for event in page.value.items:
             if event.type in types:

@@ -121,7 +121,7 @@ def _mount(name: str, resource: SessionResource) -> dict[str, Any]:
 
 
 def _same(wish: Resource, mounted: SessionResource) -> bool:
-    """Whether a mount is the one that was declared: by where it lies, since files get a new id when they are mounted."""
+    """Whether a mount is the one that was declared: by where it lies, since a file gets a new id when mounted."""
     if wish.memory_store:
         return mounted.memory_store_id == wish.memory_store.id
     if wish.github_repository:

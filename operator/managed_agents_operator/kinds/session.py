@@ -1,13 +1,13 @@
 """The Session kind: what the engine wants done outside, as calls of the API.
 
-Built by the app, one for each connection, and called by the reconciler. Every verb makes one call that changes anything,
-answers with what was seen or with a `Failure`, and decides nothing.
+Built by the app, one for each connection, and called by the reconciler. Every verb makes one call that changes
+anything, answers with what was seen or with a `Failure`, and decides nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.claude.client import Client
@@ -62,6 +62,7 @@ class SessionKind:
         searches: Searches,
         secrets: Secrets,
         writer: Writer,
+        *,
         clock: Clock,
         cluster: str,
     ) -> None:
@@ -213,7 +214,7 @@ class SessionKind:
         self._circuit.succeeded(read=False)
         return self._observatory.put(answer.value, self._clock.monotonic())
 
-    async def update(self, resource: Session, id: str, changes: Changes) -> Remote | Failure:
+    async def update(self, id: str, changes: Changes) -> Remote | Failure:
         """`POST /v1/sessions/{id}`; where the answer is empty, one GET tells what became of it."""
         try:
             answer = await self._client.update_session(id, dict(changes.body))
@@ -233,7 +234,7 @@ class SessionKind:
             return EXPIRED
         return await self._send(id, events)
 
-    async def interrupt(self, resource: Session, id: str) -> Sent | Failure:
+    async def interrupt(self, id: str) -> Sent | Failure:
         """`POST /v1/sessions/{id}/events` with an interrupt alone: a message after it would begin a new turn."""
         return await self._send(id, [{"type": "user.interrupt"}])
 
@@ -246,7 +247,7 @@ class SessionKind:
         at = self._clock.wall().isoformat(timespec="microseconds").replace("+00:00", "Z")
         return Sent(tuple(e.id for e in answer.value if e.id), at)
 
-    async def delete(self, resource: Session, id: str, how: str) -> Remote | Absent | Failure:
+    async def delete(self, id: str, how: str) -> Remote | Absent | Failure:
         """`POST /v1/sessions/{id}/archive`, or `DELETE /v1/sessions/{id}`."""
         try:
             if how == "Delete":

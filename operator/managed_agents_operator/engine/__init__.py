@@ -1,0 +1,1 @@
+"""What is decided and carried out for a resource, without knowing how either side is reached."""

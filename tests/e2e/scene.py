@@ -1,0 +1,143 @@
+"""One test's view of the whole world, in words: apply, wait, look at both sides, count.
+
+Used by the end-to-end tests. Waiting is `kubectl wait`; counting reads the API server's audit log and the simulator's
+request log and journal, never the operator's word.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import yaml
+
+FAST = {
+    "MANAGED_AGENTS_FULL_SWEEP_SECONDS": "1",
+    "MANAGED_AGENTS_HOT_SWEEP_SECONDS": "0.5",
+    "MANAGED_AGENTS_STATUS_INTERVAL_SECONDS": "0.5",
+    "MANAGED_AGENTS_SEARCH_GRACE_SECONDS": "2",
+    "MANAGED_AGENTS_CREATE_TIMEOUT_SECONDS": "2",
+    "MANAGED_AGENTS_REQUESTS_PER_MINUTE": "6000",
+    "MANAGED_AGENTS_CREATES_PER_MINUTE": "3000",
+}
+"""Pauses that suit a test; what they mean to each other stays as it is."""
+PATIENCE = 40.0
+
+
+class Scene:
+    """A `World` with the words that tests are told in. Sessions are in the namespace `default`."""
+
+    def __init__(self, world):
+        self.world = world
+        self.control = world.control
+        self.writes_before = len(world.cluster.audit)
+
+    def told(self):
+        """The log of the operator, and what was asked of the API."""
+        log = self.world.operator_log
+        said = log.read_text()[-12_000:] if log.exists() else "(no operator ran)"
+        calls = "\n".join(f"{c['method']} {c['path']} {c['status']} {c['body'] or ''}" for c in self.calls()[-60:])
+        return f"{said}\n--- calls\n{calls}"
+
+    # the operator
+
+    def start(self, **env):
+        """Start an operator with short pauses."""
+        return self.world.start_operator(FAST | env)
+
+    def kill(self):
+        self.world.kill_operator()
+
+    def stop(self):
+        return self.world.stop_operator()
+
+    # the cluster
+
+    def kubectl(self, *args, **options):
+        return self.world.kubectl(*args, **options).stdout
+
+    def apply(self, *manifests):
+        """kubectl apply, as users do."""
+        text = "---\n".join(m if isinstance(m, str) else json.dumps(m) + "\n" for m in manifests)
+        return self.kubectl("apply", "-f", "-", input=text)
+
+    def session(self, name, **spec):
+        """The manifest of a Session for the simulator's sample agent and environment."""
+        return {
+            "apiVersion": "managedagents.dev/v1alpha1",
+            "kind": "Session",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"agent": {"id": "agent_sample"}, "environment": {"id": "env_sample"}} | spec,
+        }
+
+    def object(self, name):
+        return json.loads(self.kubectl("get", "session", name, "-o", "json"))
+
+    def status(self, name):
+        return self.object(name)["status"]
+
+    def condition(self, name, type_):
+        return next((c for c in self.status(name).get("conditions", []) if c["type"] == type_), None)
+
+    def reason(self, name, type_="Ready"):
+        return (self.condition(name, type_) or {}).get("reason")
+
+    def wait(self, name, reason, type_="Ready", timeout=PATIENCE):
+        """Until a condition gives this reason; its message."""
+        path = '{.status.conditions[?(@.type=="' + type_ + '")].reason}'
+        self.kubectl("wait", f"session/{name}", f"--for=jsonpath={path}={reason}", f"--timeout={timeout:.0f}s")
+        return self.condition(name, type_)["message"]
+
+    def wait_ready(self, *names, timeout=PATIENCE):
+        sessions = [f"session/{name}" for name in names]
+        self.kubectl("wait", *sessions, "--for=condition=Ready", f"--timeout={timeout:.0f}s")
+
+    def until(self, what, holds, timeout=PATIENCE):
+        """Until something holds that is no field of a resource."""
+        end = time.monotonic() + timeout
+        while not (found := holds()):
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {timeout:.0f} s: {what}")
+            time.sleep(0.1)
+        return found
+
+    def delete(self, name, wait=True):
+        return self.kubectl("delete", "session", name, f"--wait={str(wait).lower()}", f"--timeout={PATIENCE:.0f}s")
+
+    def writes(self, name=None):
+        """Writes of the operator to our resources since the scene began."""
+        found = self.world.cluster.audit.writes(user=self.world.account, resource="sessions", since=self.writes_before)
+        return [w for w in found if name in (None, w.name)]
+
+    # the other side
+
+    def calls(self, method=None, path=None, since=0):
+        return self.control.requests(since=since, method=method, path=path)
+
+    def mark(self):
+        """The number of the last call so far."""
+        return max((c["n"] for c in self.calls()), default=0)
+
+    def creations(self, since=0):
+        return self.calls("POST", "/v1/sessions", since)
+
+    def mutations(self, since=0):
+        """Every call that was to change something."""
+        return [c for c in self.calls(since=since) if c["method"] not in ("GET", "HEAD")]
+
+    def remote(self, name):
+        """The journal's entries of all sessions that were made for this resource name, by anybody."""
+        return [s for s in self.control.sessions() if s["metadata"].get("k8s_owner", "").endswith(f"/default/{name}")]
+
+    def sweeps(self, count=3):
+        """Wait until so many more whole listings were answered: what would be done after them is done."""
+        seen = self.mark()
+
+        def listed():
+            pages = [c for c in self.calls("GET", "/v1/sessions", since=seen) if "statuses" not in str(c["query"])]
+            return len(pages) >= count
+
+        return self.until(f"{count} sweeps", listed)
+
+    def sample(self, path):
+        return list(yaml.safe_load_all(path.read_text()))

@@ -1,0 +1,114 @@
+"""The end of a resource: its session ends as spec.deletionPolicy says, with a handful of calls, whatever it is doing."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+POLICIES = [
+    pytest.param("Archive", lambda s: s["archived_at"] and not s["deleted_at"], id="Archive"),
+    pytest.param("Delete", lambda s: s["deleted_at"], id="Delete"),
+    pytest.param("Retain", lambda s: not s["archived_at"] and not s["deleted_at"], id="Retain"),
+]
+
+
+@pytest.mark.parametrize(
+    "modes", [{}, {"archived_keeps_status": True, "drop_metadata": True}], ids=["plain", "differs"]
+)
+@pytest.mark.parametrize(("policy", "ended"), POLICIES)
+def test_the_session_ends_as_the_policy_says(scene, policy, ended, modes):
+    scene.control.modes(**modes)
+    scene.start()
+    scene.apply(scene.session("end", deletionPolicy=policy))
+    scene.wait_ready("end")
+    ident = scene.status("end")["id"]
+    scene.delete("end")
+    assert ended(scene.control.session(ident))
+    assert len(scene.mutations()) == (1 if policy == "Retain" else 2)
+
+
+@pytest.mark.parametrize(("policy", "ended"), POLICIES[:2])
+def test_a_running_session_is_interrupted_once(scene, policy, ended):
+    scene.control.behaviour(turn_seconds=4000.0)
+    scene.start()
+    message = {"type": "user.message", "text": "Go."}
+    scene.apply(scene.session("busy", deletionPolicy=policy, initialEvents=[message]))
+    scene.wait("busy", "Running")
+    mark = scene.mark()
+    ident = scene.status("busy")["id"]
+    scene.delete("busy")
+    assert ended(scene.control.session(ident))
+    bodies = [c["body"] for c in scene.mutations(since=mark) if c["path"].endswith("/events")]
+    assert bodies == [{"events": [{"type": "user.interrupt"}]}]
+    assert len(scene.mutations(since=mark)) == 2
+    assert len([c for c in scene.calls("GET", since=mark) if c["path"].endswith(ident)]) <= 6
+
+
+def test_a_session_that_will_not_stop_is_told_and_can_be_let_go(scene):
+    scene.control.behaviour(turn_seconds=4000.0)
+    scene.control.modes(stuck_after_interrupt=True)
+    scene.start()
+    scene.apply(scene.session("stuck", initialEvents=[{"type": "user.message", "text": "Go."}]))
+    scene.wait("stuck", "Running")
+    mark = scene.mark()
+    ident = scene.status("stuck")["id"]
+    scene.delete("stuck", wait=False)
+    scene.until("it says so", lambda: "has not stopped" in (scene.condition("stuck", "Ready") or {})["message"])
+    scene.sweeps(6)
+    assert "managedagents.dev/force-delete" in scene.condition("stuck", "Ready")["message"]
+    assert len(scene.mutations(since=mark)) == 1
+    assert len([c for c in scene.calls("GET", since=mark) if c["path"].endswith(ident)]) <= 8
+    scene.kubectl("annotate", "session", "stuck", "managedagents.dev/force-delete=true")
+    scene.until("it is gone", lambda: not list(scene.world.sessions("default")))
+    assert not scene.control.session(ident)["archived_at"]
+
+
+def test_what_never_was_made_needs_no_call(scene):
+    scene.start()
+    scene.apply(scene.session("never", agent={"id": "agent_unknown"}), scene.session("asleep", suspend=True))
+    scene.wait("never", "InvalidSpec")
+    scene.wait("asleep", "Suspended")
+    mark = scene.mark()
+    scene.delete("never")
+    scene.delete("asleep")
+    assert scene.mutations(since=mark) == []
+    assert scene.control.sessions() == []
+
+
+def test_a_creation_of_unknown_outcome_is_found_and_ended(scene):
+    scene.control.fault("cut", method="POST", path="^/v1/sessions$", when="after")
+    hold = scene.control.fault("delay", method="GET", path="^/v1/sessions$", times=None)
+    scene.start(MANAGED_AGENTS_CREATE_TIMEOUT_SECONDS="5")
+    scene.apply(scene.session("doubt"))
+    scene.until("a stored session", scene.control.sessions)
+    scene.delete("doubt", wait=False)
+    scene.control.remove_fault(hold)
+    scene.until("the resource is gone", lambda: not list(scene.world.sessions("default")), timeout=60)
+    [remote] = scene.control.sessions()
+    assert remote["archived_at"]
+
+
+def test_a_resource_that_goes_while_its_session_is_made_leaves_nothing(scene):
+    hold = scene.control.fault("delay", method="POST", path="^/v1/sessions$", when="after")
+    scene.start(MANAGED_AGENTS_CREATE_TIMEOUT_SECONDS="60")
+    scene.apply(scene.session("fleeting"))
+    scene.until("a stored session", scene.control.sessions)
+    scene.kubectl("patch", "session", "fleeting", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+    scene.delete("fleeting")
+    scene.control.remove_fault(hold)
+    scene.until("it was archived", lambda: scene.control.sessions()[0]["archived_at"])
+    assert len(scene.creations()) == 1
+
+
+def test_sigterm_drains_a_creation_under_way(scene):
+    hold = scene.control.fault("delay", method="POST", path="^/v1/sessions$", when="after")
+    scene.start(MANAGED_AGENTS_CREATE_TIMEOUT_SECONDS="60")
+    scene.apply(scene.session("drained"))
+    scene.until("a stored session", scene.control.sessions)
+    scene.world.operator.process.signal(signal.SIGTERM)
+    scene.control.remove_fault(hold)
+    assert scene.stop() == 0
+    assert scene.status("drained")["id"] == scene.control.sessions()[0]["id"]
