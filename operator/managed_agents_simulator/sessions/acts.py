@@ -99,6 +99,8 @@ def reschedule(world: World, session: Session, at: Instant, detail: dict[str, An
 def evaluate(world: World, session: Session, at: Instant, detail: dict[str, Any]) -> None:
     """The grader looks at an outcome."""
     outcome = _outcome(session, detail)
+    if outcome["completed_at"] is not None:
+        return
     outcome["result"], outcome["iteration"] = "evaluating", detail["iteration"]
     about = {"iteration": detail["iteration"], "outcome_id": detail["outcome"]}
     _marks(session)["evaluation"] = emission.emit(world, session, at, "span.outcome_evaluation_start", **about).id
@@ -108,6 +110,8 @@ def evaluate(world: World, session: Session, at: Instant, detail: dict[str, Any]
 def judge(world: World, session: Session, at: Instant, detail: dict[str, Any]) -> None:
     """The grader's verdict on an outcome."""
     outcome = _outcome(session, detail)
+    if outcome["completed_at"] is not None:
+        return
     result, explanation = _verdict(world, session, outcome, detail)
     outcome["result"], outcome["explanation"] = result, explanation
     if result != "needs_revision":
@@ -127,8 +131,6 @@ def judge(world: World, session: Session, at: Instant, detail: dict[str, Any]) -
 
 
 def _verdict(world: World, session: Session, outcome: dict[str, Any], detail: dict[str, Any]) -> tuple[str, str]:
-    if outcome["completed_at"] is not None:
-        return outcome["result"], outcome["explanation"]
     if detail["iteration"] + 1 >= outcome["max_iterations"] and not detail["final"]:
         return "max_iterations_reached", "The allowed iterations are used up."
     if not detail["final"]:

@@ -15,7 +15,7 @@ from managed_agents_simulator.sessions.acts import ACTS
 from managed_agents_simulator.sessions.script import plan
 from managed_agents_simulator.sessions.session import Session
 from managed_agents_simulator.sessions.turn import Step
-from managed_agents_simulator.sessions.usage import NANO_PER_CENT, cost
+from managed_agents_simulator.sessions.usage import NANO_PER_CENT
 
 if TYPE_CHECKING:
     from managed_agents_simulator.world import World
@@ -150,11 +150,10 @@ def _set_cap(session: Session, now: Instant) -> None:
     turn.cap = None
     if session.budget is None:
         return
-    before = cost(session.usage, session.active, session.model)
-    after = cost(session.usage.plus(turn.gain), session.active + turn.length, session.model)
-    room = session.budget * NANO_PER_CENT - before
-    if after - before >= room:
-        turn.cap = max(turn.own(now), -(-turn.length * max(0, room) // max(1, after - before)))
+    room = session.budget * NANO_PER_CENT - session.charged
+    whole = session.turn_cost()
+    if whole >= room:
+        turn.cap = max(turn.own(now), -(-turn.length * max(0, room) // max(1, whole)))
 
 
 def _come_to_rest(world: World, session: Session, at: Instant, detail: dict[str, Any]) -> None:
@@ -201,6 +200,7 @@ def _ask(world: World, session: Session, at: Instant) -> None:
 def settle(session: Session, at: Instant) -> None:
     """Put an end to the turn under way and keep what it used; status and events are the caller's."""
     if session.turn is not None:
+        session.charged = session.spent(at)
         session.usage = session.used(at)
         session.active = session.active_time(at)
         session.turn = None

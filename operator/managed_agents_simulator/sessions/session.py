@@ -46,6 +46,8 @@ class Session:
     usage: Usage = field(default_factory=Usage)
     active: Instant = 0
     """Microseconds of running before the present turn."""
+    charged: int = 0
+    """What it cost before the present turn, in billionths of a dollar."""
     turns: int = 0
     turn: Turn | None = None
     pending: list[str] = field(default_factory=list)
@@ -84,8 +86,14 @@ class Session:
         return self.active + (self.turn.own(now) if self.turn else 0)
 
     def spent(self, now: Instant) -> int:
-        """What it cost up to this instant, in billionths of a dollar."""
-        return cost(self.used(now), self.active_time(now), self.model)
+        """What it cost up to this instant, in billionths of a dollar. A turn's cost grows evenly."""
+        if self.turn is None:
+            return self.charged
+        return self.charged + self.turn_cost() * min(self.turn.own(now), self.turn.length) // self.turn.length
+
+    def turn_cost(self) -> int:
+        """What the whole of the present turn costs, in billionths of a dollar."""
+        return cost(self.current_turn.gain, self.current_turn.length, self.model)
 
     def over(self, cap: int, now: Instant) -> bool:
         """Whether a cap of so many cents would be used up already."""
