@@ -37,7 +37,10 @@ async def client(simulator: Simulator) -> AsyncIterator[AsyncAnthropic]:
 async def raw(simulator: Simulator) -> AsyncIterator[httpx.AsyncClient]:
     """Requests as SDK 1.x sends them: the key as x-api-key, beta=true on every path."""
     async with httpx.AsyncClient(
-        base_url=simulator.base_url, headers={"x-api-key": simulator.key, **HEADERS}, params={"beta": "true"}
+        base_url=simulator.base_url,
+        headers={"x-api-key": simulator.key, **HEADERS},
+        params={"beta": "true"},
+        verify=False,
     ) as http:
         yield http
 

@@ -232,9 +232,7 @@ async def test_a_custom_tool_waits_for_its_result(client: AsyncAnthropic, contro
     tool: Any = {"type": "custom", "name": "look", "description": "Looks.", "input_schema": {"type": "object"}}
     agent = await client.beta.agents.create(name="Custom", model="claude-opus-5-5", tools=[tool])
     control.behaviour(stop_reason="requires_action")
-    session = await client.beta.sessions.create(
-        agent=agent.id, environment_id="env_sample", initial_events=[message]
-    )
+    session = await client.beta.sessions.create(agent=agent.id, environment_id="env_sample", initial_events=[message])
     control.advance(6)
     use = (await events(client, session.id, types=["agent.custom_tool_use"]))[0]
     assert use.name == "look"
@@ -327,9 +325,7 @@ async def test_a_transient_error_reschedules_it(
     assert done.usage.active_seconds == 6, "waiting is not running"
 
 
-async def test_an_outcome_is_pursued_judged_and_revised(
-    client: AsyncAnthropic, control: Control, bare: Any
-) -> None:
+async def test_an_outcome_is_pursued_judged_and_revised(client: AsyncAnthropic, control: Control, bare: Any) -> None:
     session = await client.beta.sessions.create(**bare, initial_events=[OUTCOME])
     seen = [session.outcome_evaluations[0].result]
     for _ in range(70):
@@ -347,9 +343,7 @@ async def test_an_outcome_is_pursued_judged_and_revised(
     assert (defined.outcome_id, defined.max_iterations) == (done.outcome_id, 3)
 
 
-async def test_an_outcome_is_given_up_after_its_iterations(
-    client: AsyncAnthropic, control: Control, bare: Any
-) -> None:
+async def test_an_outcome_is_given_up_after_its_iterations(client: AsyncAnthropic, control: Control, bare: Any) -> None:
     control.behaviour(outcome_revisions=3)
     session = await client.beta.sessions.create(**bare, initial_events=[{**OUTCOME, "max_iterations": 2}])
     control.advance(6)
@@ -400,7 +394,7 @@ async def test_the_primary_thread_shows_the_session(
     client: AsyncAnthropic, control: Control, bare: Any, message: Any
 ) -> None:
     session = await client.beta.sessions.create(**bare, initial_events=[message])
-    thread = [found async for found in client.beta.sessions.threads.list(session.id)][0]
+    thread = (await client.beta.sessions.threads.list(session.id)).data[0]
     assert (thread.status, thread.parent_thread_id, thread.session_id) == ("running", None, session.id)
     control.advance(6)
 

@@ -63,19 +63,21 @@ def mount_all(world: World, workspace: Workspace, session: Session, wanted: list
     environment = workspace.shelf("environment").get(session.environment)
     if environment.body["config"]["type"] == "self_hosted" and len(stores) < len(wanted):
         raise invalid("resources: files and repositories are not supported in self-hosted environments")
+    if sum(resource["type"] == "file" for resource in wanted) > MAXIMUM_FILES:
+        raise invalid(f"resources: at most {MAXIMUM_FILES} files can be mounted")
     checks = {"file": demand_file, "github_repository": _demand_repository, "memory_store": _demand_store}
     for resource in wanted:
         checks[resource["type"]](world, workspace, session, resource)
+    paths = [_path(world, workspace, resource) for resource in wanted]
+    if len(set(paths)) < len(paths):
+        raise invalid("resources: two resources have the same mount_path")
     for resource in wanted:
         if resource["type"] == "file":
             mount_file(world, workspace, session, resource, now)
         elif resource["type"] == "github_repository":
-            _mount_repository(world, session, resource, now)
+            _mount_repository(world, workspace, session, resource, now)
         else:
-            _mount_store(workspace, session, resource)
-    paths = [resource["mount_path"] for resource in session.resources]
-    if len(set(paths)) < len(paths):
-        raise invalid("resources: two resources have the same mount_path")
+            _mount_store(world, workspace, session, resource)
 
 
 def demand_file(world: World, workspace: Workspace, session: Session, wanted: dict[str, Any]) -> None:
@@ -94,9 +96,8 @@ def mount_file(
     if world.modes.new_file_ids:
         copied = world.identifiers.make("file_")
         files.copy_for(workspace, wanted["file_id"], session.id, copied, now)
-    given = wanted.get("mount_path") or f"{_UPLOADS}/{wanted['file_id']}"
-    rooted = given if given.startswith(f"{_UPLOADS}/") or not world.modes.root_mount_paths else f"{_UPLOADS}{given}"
-    resource = {**_identity(world, "file", now), "file_id": copied, "mount_path": rooted}
+    path = _path(world, workspace, wanted)
+    resource = {**_identity(world, "file", now), "file_id": copied, "mount_path": path}
     session.resources.append(resource)
     return resource
 
@@ -112,11 +113,13 @@ def _demand_repository(world: World, workspace: Workspace, session: Session, wan
         raise invalid("resources: authorization_token: Field required")
 
 
-def _mount_repository(world: World, session: Session, wanted: dict[str, Any], now: Instant) -> None:
+def _mount_repository(
+    world: World, workspace: Workspace, session: Session, wanted: dict[str, Any], now: Instant
+) -> None:
     resource = {
         **_identity(world, "github_repository", now),
         "url": wanted["url"],
-        "mount_path": wanted.get("mount_path") or f"/workspace/{wanted['url'].rsplit('/', 1)[-1]}",
+        "mount_path": _path(world, workspace, wanted),
         "checkout": wanted.get("checkout"),
     }
     if "authorization_token" in wanted:
@@ -130,7 +133,7 @@ def _demand_store(world: World, workspace: Workspace, session: Session, wanted: 
         raise invalid(f"resources: memory store {wanted['memory_store_id']} is {'archived' if store else 'not found'}")
 
 
-def _mount_store(workspace: Workspace, session: Session, wanted: dict[str, Any]) -> None:
+def _mount_store(world: World, workspace: Workspace, session: Session, wanted: dict[str, Any]) -> None:
     store = workspace.shelf("memory_store").get(wanted["memory_store_id"]).body
     session.resources.append(
         {
@@ -140,9 +143,21 @@ def _mount_store(workspace: Workspace, session: Session, wanted: dict[str, Any])
             "instructions": wanted.get("instructions"),
             "name": store["name"],
             "description": store["description"],
-            "mount_path": memory_stores.mount_path(store["name"]),
+            "mount_path": _path(world, workspace, wanted),
         }
     )
+
+
+def _path(world: World, workspace: Workspace, wanted: dict[str, Any]) -> str:
+    """Where a checked resource is mounted."""
+    given = wanted.get("mount_path")
+    if wanted["type"] == "memory_store":
+        store = workspace.shelf("memory_store").get(wanted["memory_store_id"])
+        return memory_stores.mount_path(store.body["name"])
+    if wanted["type"] == "github_repository":
+        return given or f"/workspace/{wanted['url'].rsplit('/', 1)[-1]}"
+    path: str = given or f"{_UPLOADS}/{wanted['file_id']}"
+    return path if path.startswith(f"{_UPLOADS}/") or not world.modes.root_mount_paths else f"{_UPLOADS}{path}"
 
 
 def _identity(world: World, kind: str, now: Instant) -> dict[str, Any]:
