@@ -18,7 +18,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 def message(status: int, body: bytes, headers: dict[str, str] | None = None) -> str:
     with pytest.raises(ClaudeError) as failure:
-        Received(status, headers or {}, body, (KEY,)).json(lambda: NOON)
+        Received(status, headers or {}, body, (KEY,)).answer(lambda raw: raw, lambda: NOON)
     return failure.value.message
 
 
@@ -115,12 +115,12 @@ def test_the_time_to_wait(headers: dict[str, str], seconds: float | None) -> Non
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, ServerFault), (529, ServerFault)])
 def test_errors_that_ask_to_wait_say_how_long(status: int, kind: type[RateLimited | ServerFault]) -> None:
     with pytest.raises(kind) as failure:
-        Received(status, {"retry-after": "7"}, b"").json(lambda: NOON)
+        Received(status, {"retry-after": "7"}, b"").answer(lambda raw: raw, lambda: NOON)
     assert failure.value.retry_after == 7
 
 
 def test_a_request_id_that_is_none_is_not_kept() -> None:
     for odd in (KEY, "a b", "", "x" * 500):
         with pytest.raises(ClaudeError) as failure:
-            Received(500, {"request-id": odd}, b"", (KEY,)).json(lambda: NOON)
+            Received(500, {"request-id": odd}, b"", (KEY,)).answer(lambda raw: raw, lambda: NOON)
         assert failure.value.request_id is None

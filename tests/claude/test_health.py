@@ -122,10 +122,11 @@ async def test_each_call_keeps_the_health(server, client, clock) -> None:
     with pytest.raises(Unreadable):
         await client.get_session("s")
     assert client.health.unreachable_since == 1005
+    clock.now += 5
     server.says(200, {"no": "id"})
     with pytest.raises(Unreadable):
         await client.get_session("s")
-    assert client.health.unreachable_since is not None
+    assert (client.health.unreachable_since, client.health.last_success) == (1005, 1000)
 
 
 async def test_a_429_pauses_its_own_bucket_and_nothing_more_is_sent(server, connect, clock) -> None:

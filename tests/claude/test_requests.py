@@ -182,7 +182,19 @@ async def test_cookies_are_not_kept(server, connect) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "api.anthropic.com", "ftp://x", "https://", "https://me:secret-word@x", "https://x?secret-word", "http://x#y"],
+    [
+        "http://[",
+        "http://x:secret-word",
+        "http://x:0",
+        "http://me:secret-word@\u2100",
+        "",
+        "api.anthropic.com",
+        "ftp://x",
+        "https://",
+        "https://me:secret-word@x",
+        "https://x?secret-word",
+        "http://x#y",
+    ],
 )
 def test_a_base_url_that_is_none_is_refused_without_telling_it(clock, url: str) -> None:
     with pytest.raises(ValueError, match="the base URL") as failure:

@@ -30,6 +30,7 @@ from managed_agents_operator.claude.errors import (
     Unreadable,
 )
 
+Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
 
 LONGEST_MESSAGE = 512
@@ -72,23 +73,24 @@ class Received:
         """The anthropic-workspace-id of the answer."""
         return self.headers.get("anthropic-workspace-id") or None
 
-    def unreadable(self, problem: str) -> Unreadable:
-        """The error for a 2xx that is not what was asked for."""
-        return Unreadable(problem, status=self.status, workspace=self.workspace, request_id=self._request_id)
+    def answer(self, read: Callable[[Any], Value], now: Callable[[], datetime]) -> Answer[Value]:
+        """What `read` makes of the JSON of a 2xx (None when there is no body); it raises `ValueError` when it can't.
 
-    def json(self, now: Callable[[], datetime]) -> Any:
-        """The document of a 2xx, None when there is no body. Raises the `ClaudeError` of any other answer.
-
-        `now` is needed for a Retry-After that names a date.
+        Raises the `ClaudeError` of any other answer. `now` is needed for a Retry-After that names a date.
         """
         if not 200 <= self.status < 300:
             raise self._error(now)
-        if not self.body.strip():
-            return None
         try:
-            return from_json(self.body)
+            document = from_json(self.body) if self.body.strip() else None
         except ValueError:
-            raise self.unreadable("the answer is no JSON, or was cut off") from None
+            raise self._unreadable("the answer is no JSON, or was cut off") from None
+        try:
+            return Answer(read(document), self.workspace)
+        except ValueError as problem:
+            raise self._unreadable(str(problem)) from None
+
+    def _unreadable(self, problem: str) -> Unreadable:
+        return Unreadable(problem, status=self.status, workspace=self.workspace, request_id=self._request_id)
 
     @property
     def _request_id(self) -> str | None:

@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
-from managed_agents_operator.claude.answers import Answer, Received
+from managed_agents_operator.claude.answers import Answer
 from managed_agents_operator.claude.exchange import Credentials, Exchange
 from managed_agents_operator.claude.health import Health
-from managed_agents_operator.claude.models import Event, Page, Session, Wire
+from managed_agents_operator.claude.models import Event, Page, Session
 from managed_agents_operator.claude.pages import PAGE_SIZE, BeforePage, walk
 from managed_agents_operator.claude.quota import Budget, Clock
 from managed_agents_operator.claude.transport import READ_SECONDS
 
-Model = TypeVar("Model", bound=Wire)
 Order = Literal["asc", "desc"]
 SessionPage = Page[dict[str, Any]]
 """Raw items, each with an `id`: most of them are only compared with what was seen before."""
@@ -80,28 +79,23 @@ class Client:
 
     async def create_session(self, body: Mapping[str, Any]) -> Answer[Session]:
         """`POST /v1/sessions`. An answer without a readable id is `Unreadable`: there may be a session all the same."""
-        raw, received = await self._exchange.call("POST", ["sessions"], body=body, creates=True)
-        return self._model(Session, raw, received)
+        return await self._exchange.call("POST", ["sessions"], body=body, creates=True, read=_session)
 
     async def get_session(self, id: str) -> Answer[Session]:
         """`GET /v1/sessions/{id}`."""
-        raw, received = await self._exchange.call("GET", ["sessions", id])
-        return self._model(Session, raw, received)
+        return await self._exchange.call("GET", ["sessions", id], read=_session)
 
     async def update_session(self, id: str, body: Mapping[str, Any]) -> Answer[Session | None]:
         """`POST /v1/sessions/{id}`. None when the server took it without saying what became of it."""
-        raw, received = await self._exchange.call("POST", ["sessions", id], body=body)
-        return self._model_or_none(Session, raw, received)
+        return await self._exchange.call("POST", ["sessions", id], body=body, read=_session_or_none)
 
     async def archive_session(self, id: str) -> Answer[Session | None]:
         """`POST /v1/sessions/{id}/archive`. None when the server took it without saying what became of it."""
-        raw, received = await self._exchange.call("POST", ["sessions", id, "archive"])
-        return self._model_or_none(Session, raw, received)
+        return await self._exchange.call("POST", ["sessions", id, "archive"], read=_session_or_none)
 
     async def delete_session(self, id: str) -> Answer[None]:
         """`DELETE /v1/sessions/{id}`."""
-        _, received = await self._exchange.call("DELETE", ["sessions", id])
-        return Answer(None, received.workspace)
+        return await self._exchange.call("DELETE", ["sessions", id], read=lambda _: None)
 
     async def list_sessions(
         self,
@@ -118,11 +112,7 @@ class Client:
         query = [("statuses[]", status) for status in statuses]
         query += [("include_archived", "true")] if include_archived else []
         query += _given({"agent_id": agent_id, "created_at[gte]": created_at_gte, "order": order, "page": page})
-        raw, received = await self._exchange.call("GET", ["sessions"], query=[*query, ("limit", str(limit))])
-        items, next_page = self._page(raw, received)
-        if not all(isinstance(item.get("id"), str) and item["id"] for item in items):
-            raise self._exchange.reject(received, "an item of the list has no id")
-        return Answer(Page(items, next_page), received.workspace)
+        return await self._exchange.call("GET", ["sessions"], query=[*query, ("limit", str(limit))], read=_sessions)
 
     def iterate_sessions(
         self,
@@ -152,11 +142,7 @@ class Client:
     async def send_events(self, id: str, events: Sequence[Mapping[str, Any]]) -> Answer[list[Event]]:
         """`POST /v1/sessions/{id}/events`. The events as the server took them, or none if it did not say."""
         body = {"events": list(events)}
-        raw, received = await self._exchange.call("POST", ["sessions", id, "events"], body=body, sends=True)
-        if raw is None:
-            return Answer([], received.workspace)
-        items, _ = self._page(raw, received)
-        return Answer([Event.model_validate(item) for item in items], received.workspace)
+        return await self._exchange.call("POST", ["sessions", id, "events"], body=body, sends=True, read=_sent)
 
     async def list_events(
         self,
@@ -170,9 +156,7 @@ class Client:
         """One page of `GET /v1/sessions/{id}/events`."""
         query = [("types[]", name) for name in types]
         query += _given({"order": order, "limit": str(limit), "page": page})
-        raw, received = await self._exchange.call("GET", ["sessions", id, "events"], query=query)
-        items, next_page = self._page(raw, received)
-        return Answer(Page([Event.model_validate(item) for item in items], next_page), received.workspace)
+        return await self._exchange.call("GET", ["sessions", id, "events"], query=query, read=_events)
 
     def iterate_events(
         self, id: str, *, types: Sequence[str] = (), order: Order = "asc", before_page: BeforePage | None = None
@@ -184,33 +168,51 @@ class Client:
     async def get_agent(self, id: str, version: int | None = None) -> Answer[dict[str, Any]]:
         """`GET /v1/agents/{id}`, raw; the latest version unless one is asked for."""
         query = _given({"version": None if version is None else str(version)})
-        raw, received = await self._exchange.call("GET", ["agents", id], query=query)
-        if not isinstance(raw, dict):
-            raise self._exchange.reject(received, "the answer is no agent")
-        return Answer(raw, received.workspace)
-
-    def _model(self, kind: type[Model], raw: Any, received: Received) -> Answer[Model]:
-        try:
-            return Answer(kind.model_validate(raw), received.workspace)
-        except ValidationError:
-            problem = self._exchange.reject(received, f"the answer is no {kind.__name__.lower()} with an id")
-        raise problem
-
-    def _model_or_none(self, kind: type[Model], raw: Any, received: Received) -> Answer[Model | None]:
-        if raw is None or (isinstance(raw, dict) and not raw.get("id")):
-            return Answer(None, received.workspace)
-        answer = self._model(kind, raw, received)
-        return Answer(answer.value, answer.workspace)
-
-    def _page(self, raw: Any, received: Received) -> tuple[list[dict[str, Any]], str | None]:
-        items = raw.get("data") if isinstance(raw, dict) else None
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise self._exchange.reject(received, "the answer is no list")
-        cursor = raw.get("next_page")
-        if cursor is not None and not isinstance(cursor, str | int):
-            raise self._exchange.reject(received, "the answer is a list with a cursor that is no text")
-        return items, None if cursor is None or cursor == "" else str(cursor)
+        return await self._exchange.call("GET", ["agents", id], query=query, read=_agent)
 
 
 def _given(fields: Mapping[str, str | None]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in fields.items() if value is not None]
+
+
+def _session(raw: Any) -> Session:
+    try:
+        return Session.model_validate(raw)
+    except ValidationError:
+        raise ValueError("the answer is no session with an id") from None
+
+
+def _session_or_none(raw: Any) -> Session | None:
+    return None if raw is None or (isinstance(raw, dict) and not raw.get("id")) else _session(raw)
+
+
+def _agent(raw: Any) -> dict[str, Any]:
+    if isinstance(raw, dict):
+        return raw
+    raise ValueError("the answer is no agent")
+
+
+def _page(raw: Any) -> Page[dict[str, Any]]:
+    items = raw.get("data") if isinstance(raw, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ValueError("the answer is no list")
+    cursor = raw.get("next_page")
+    if cursor is not None and not isinstance(cursor, str | int):
+        raise ValueError("the answer is a list with a cursor that is no text")
+    return Page(items, None if cursor is None or cursor == "" else str(cursor))
+
+
+def _sessions(raw: Any) -> SessionPage:
+    page = _page(raw)
+    if not all(isinstance(item.get("id"), str) and item["id"] for item in page.items):
+        raise ValueError("an item of the list has no id")
+    return page
+
+
+def _events(raw: Any) -> EventPage:
+    page = _page(raw)
+    return Page([Event.model_validate(item) for item in page.items], page.next_page)
+
+
+def _sent(raw: Any) -> list[Event]:
+    return [] if raw is None else _events(raw).items

@@ -11,13 +11,13 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
 from managed_agents_operator import __version__
-from managed_agents_operator.claude.answers import Received
+from managed_agents_operator.claude.answers import Answer, Received
 from managed_agents_operator.claude.errors import (
     BadRequest,
     ClaudeError,
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 API_VERSION = "2023-06-01"
 BETA = "managed-agents-2026-04-01"
 
+Value = TypeVar("Value")
 Credentials = Callable[[], Mapping[str, str]]
 
 
@@ -95,28 +96,25 @@ class Exchange:
         query: Sequence[tuple[str, str]] = (),
         creates: bool = False,
         sends: bool = False,
-    ) -> tuple[Any, Received]:
-        """One call; `path` are its parts below `/v1`, ids among them. Returns the JSON (None if empty) and the answer.
+        read: Callable[[Any], Value],
+    ) -> Answer[Value]:
+        """One call; `path` are its parts below `/v1`, ids among them.
 
-        `creates` uses the budget of creations and, like `sends`, the longer time-out. Raises any `ClaudeError`.
+        `creates` uses the budget of creations and, like `sends`, the longer time-out. `read` makes the value of the
+        JSON (None when the body was empty) and raises `ValueError` with the words for people when it is not what was
+        asked for. Raises any `ClaudeError`.
         """
         bucket = None if self._budget is None else self._budget.creates if creates else self._budget.requests
         try:
             received = await self._send(method, self._url(path, query), body, bucket, slow=creates or sends)
-            value = received.json(self._clock.wall)
+            answer = received.answer(read, self._clock.wall)
         except ClaudeError as error:
             self._learn(error, bucket)
             raise
         self.health.succeeded(received.workspace)
         if bucket is not None:
             bucket.calm()
-        return value, received
-
-    def reject(self, received: Received, problem: str) -> ClaudeError:
-        """The error for a 2xx whose JSON is not what was asked for."""
-        error = received.unreadable(problem)
-        self.health.failed(error)
-        return error
+        return answer
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
         for part in path:
@@ -174,9 +172,14 @@ def _address(base_url: str) -> tuple[str, str, bool]:
 
     Raises `ValueError` for what can't be a base URL. The text never holds the URL, which may hold a password.
     """
-    parts = urlsplit(base_url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("the base URL must be http://host or https://host, with a path if need be")
+    wanted = "the base URL must be http://host or https://host, with a port and a path if need be"
+    try:
+        parts = urlsplit(base_url.strip())
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError(wanted) from None
+    if not known:
+        raise ValueError(wanted)
     if parts.username is not None or parts.password is not None:
         raise ValueError("the base URL must hold no user or password")
     if parts.query or parts.fragment:
