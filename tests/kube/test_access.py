@@ -135,6 +135,24 @@ async def test_the_frameworks_session_has_credentials_that_renew_themselves(serv
     assert len(answers) == 2
 
 
+PROXIES = [
+    ({}, None, "none is set"),
+    ({"http_proxy": "http://proxy:3128"}, "http://proxy:3128", "the environment's"),
+    ({"https_proxy": "http://proxy:3128"}, None, "for another scheme"),
+    ({"http_proxy": "http://proxy:3128", "no_proxy": "127.0.0.1"}, None, "not for this host"),
+]
+
+
+@pytest.mark.parametrize(("environment", "expected", "reason"), PROXIES)
+async def test_proxies_of_the_environment_are_used(cluster, monkeypatch, environment, expected, reason):
+    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with cluster.session() as session:
+        assert (session._default_proxy and str(session._default_proxy)) == expected, reason
+
+
 async def test_writes_at_a_time_are_bounded(server, kubeconfig):
     now, most = 0, 0
 

@@ -17,6 +17,8 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
@@ -71,6 +73,11 @@ def _refuse_nowhere(kubeconfig: str | None) -> None:
             raise WrongSettings("KUBECONFIG: not set, and this is no pod: name the file that kubectl uses")
     elif not any(Path(path).expanduser().is_file() for path in kubeconfig.split(os.pathsep)):
         raise WrongSettings(f"KUBECONFIG: there is no file {kubeconfig}: name the one that kubectl uses")
+
+
+def _proxy(server: str) -> str | None:
+    parts = urlsplit(server)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 class _Connections(RESTClientObject):
@@ -146,7 +153,9 @@ class Cluster:
         return _Connections(self._configuration).session(
             middlewares=(authorize,),
             headers={"User-Agent": f"{FIELD_MANAGER}/{__version__}"},
-            proxy=self._configuration.proxy,
+            # Found out once: aiohttp would ask the environment twice for each request, in a thread.
+            trust_env=False,
+            proxy=self._configuration.proxy or _proxy(self.server),
         )
 
     async def call(
