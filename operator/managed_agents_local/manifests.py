@@ -39,7 +39,14 @@ def install(cluster: Cluster, base: Path) -> Account:
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=yaml.safe_dump_all(wanted))
     for document in wanted:
         if document["kind"] == "CustomResourceDefinition":
-            name = document["metadata"]["name"]
-            cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"crd/{name}")
+            established(cluster, document["metadata"]["name"])
     account = next(each["metadata"] for each in wanted if each["kind"] == "ServiceAccount")
     return Account(account["namespace"], account["name"])
+
+
+def established(cluster: Cluster, crd: str) -> None:
+    """Wait until a resource is served. Raises cluster.KubectlFailed."""
+    # `kubectl wait --for=condition` fails on an object whose list of conditions is not there yet.
+    cluster.kubectl("wait", "--for=create", "--timeout=60s", f"crd/{crd}")
+    path = '{.status.conditions[?(@.type=="Established")].status}'
+    cluster.kubectl("wait", f"--for=jsonpath={path}=True", "--timeout=60s", f"crd/{crd}")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from managed_agents_local.controlplane import ControlPlane
+from managed_agents_local.manifests import established
 from managed_agents_local.world import World
 from tests.e2e.scene import Scene
 
@@ -25,7 +26,7 @@ def control_plane():
     """One for all tests of this process, with the CRDs as `kubectl apply --server-side -f crds/` puts them there."""
     with ControlPlane() as cluster:
         cluster.kubectl("apply", "--server-side", "-f", CRDS)
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+        established(cluster, "sessions.managedagents.dev")
         yield cluster
 
 

@@ -70,6 +70,7 @@ class Scribe:
             due = self._pace.due(cell.memory.written_at, view.now)
             if due > view.now:
                 return due
+        log.debug("%s/%s: status changes in %s", cell.namespace, cell.name, ", ".join(change))
         await self._patch(cell, before, after, change)
         cell.memory = replace(cell.memory, written_at=view.now)
         self._tell(view, before, after)

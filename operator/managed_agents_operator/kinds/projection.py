@@ -52,7 +52,7 @@ def project(wish: Wish, wire: Session) -> dict[str, Any]:
     cost = wire.usage.list_cost
     stats = {"activeSeconds": wire.stats.active_seconds, "durationSeconds": wire.stats.duration_seconds}
     budget = wire.budget.max_list_cost if wire.budget else None
-    return {
+    shown: dict[str, Any] = {
         "state": wire.status,
         "agent": bounded(wire.agent.model_dump(mode="json", exclude_none=True)) if wire.agent else None,
         "environmentId": wire.environment_id,
@@ -70,6 +70,14 @@ def project(wish: Wish, wire: Session) -> dict[str, Any]:
         "updatedAt": wire.updated_at,
         "archivedAt": wire.archived_at,
     }
+    return {field: _without_nulls(value) for field, value in shown.items()}
+
+
+def _without_nulls(value: Any) -> Any:
+    """A merge patch takes null for "remove it", so that a null in status would differ from what is stored for ever."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _usage(wire: Session) -> dict[str, Any]:
