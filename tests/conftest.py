@@ -9,8 +9,27 @@ import pytest
 SETTLE_SECONDS = 10
 
 
-def _running(directory: Path) -> list[str]:
-    lines = []
+@pytest.fixture
+def running() -> Callable[[Path], dict[int, str]]:
+    """The command lines, by process id, of all processes that mention a folder or have a file in it open."""
+    return _running
+
+
+@pytest.fixture
+def left_running() -> Callable[[Path], list[str]]:
+    """The same without the ids, once those that were killed a moment ago have had the time to go."""
+
+    def lines(directory: Path) -> list[str]:
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while (found := _running(directory)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return list(found.values())
+
+    return lines
+
+
+def _running(directory: Path) -> dict[int, str]:
+    lines = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
@@ -18,21 +37,5 @@ def _running(directory: Path) -> list[str]:
         except OSError:
             continue
         if str(directory) in line or any(path.is_relative_to(directory) for path in files):
-            lines.append(line)
-    return lines
-
-
-@pytest.fixture
-def left_running() -> Callable[[Path], list[str]]:
-    """The command lines of all processes that still mention a folder or have a file in it open.
-
-    Those that were killed a moment ago are given the time to go.
-    """
-
-    def lines(directory: Path) -> list[str]:
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while (found := _running(directory)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return found
-
+            lines[int(process.name)] = line
     return lines

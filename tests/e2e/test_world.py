@@ -96,17 +96,13 @@ def test_up_prints_what_a_shell_needs_and_ends_when_told(up, how):
     assert process.wait() == 0
 
 
-def test_up_ends_when_a_part_does(up, directory):
-    process, exports = up("--without-operator")
-    port = shell(exports, "echo ${ANTHROPIC_BASE_URL##*:}").strip()
-    for line in subprocess.run(
-        ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
-    ).stdout.splitlines():
-        if "managed_agents_simulator" in line and str(directory) in line:
-            os.kill(int(line.split()[0]), signal.SIGKILL)
+def test_up_ends_when_a_part_does(up, directory, running):
+    process, _ = up("--without-operator")
+    simulators = [pid for pid, line in running(directory).items() if "managed_agents_simulator" in line]
+    assert len(simulators) == 1
+    os.kill(simulators[0], signal.SIGKILL)
     assert process.wait() == 1
     assert "simulator: ended with -9" in process.text()
-    assert port
 
 
 def test_up_on_a_cluster_that_runs_already_leaves_it_running(up, directory, monkeypatch):
