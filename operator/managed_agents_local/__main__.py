@@ -39,8 +39,8 @@ Progress goes to stderr; the folder is the last line on stdout.
 
 UP = """\
 Keep a control plane (etcd and kube-apiserver), the simulated API and the operator running side by side until Ctrl-C,
-or until one of them ends by itself (exit code 1). Everything listens on 127.0.0.1 and is gone at the end, but for what
---directory keeps.
+or until one of them ends by itself (exit code 1). Cluster and API listen on 127.0.0.1 only. All is gone at the end, but
+for what --directory keeps.
 
 stdout gets lines for a shell: KUBECONFIG, PATH with kubectl, ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY. All else goes to
 stderr.
