@@ -94,6 +94,8 @@ async def listen(registry: kopf.OperatorRegistry, namespaces: Collection[str], *
             task.result()
         raise RuntimeError(f"the framework ended by itself: {', '.join(task.get_name() for task in done)}")
     finally:
+        # Whatever it still asks for is cut off, and it would complain of that.
+        logging.getLogger("kopf").setLevel(logging.CRITICAL)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=2)

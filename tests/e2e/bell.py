@@ -14,26 +14,31 @@ from managed_agents_operator import app
 from managed_agents_operator.settings import WrongSettings, load
 
 
+def say(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 class Keeper:
     """Prints one line for everything it hears."""
 
     def see(self, event_type, body):
-        print("see", event_type, body["metadata"]["name"] if "name" in body["metadata"] else "?", flush=True)
+        say("see", event_type, body["metadata"].get("name"))
 
     def secret_changed(self, namespace, name):
-        print("secret", namespace, name, flush=True)
+        say("secret", namespace, name)
 
     def last_event_age(self):
         return None
 
     async def run(self):
-        print("running", flush=True)
+        say("running")
         await asyncio.Event().wait()
 
     async def drain(self, seconds):
-        print("draining", flush=True)
+        say("draining")
         await asyncio.sleep(min(seconds, float(os.environ.get("BELL_DRAIN_SECONDS", "0"))))
-        print("drained", flush=True)
+        say("drained")
 
 
 async def die():
@@ -43,7 +48,7 @@ async def die():
 
 @contextlib.asynccontextmanager
 async def join(settings, ports):
-    print("cluster", ports.cluster_id, flush=True)
+    say("cluster", ports.cluster_id)
     yield app.Work(Keeper(), tasks={"mortal": die} if "BELL_DIES" in os.environ else {})
 
 
