@@ -78,11 +78,11 @@ def interrupt(world: World, session: Session, now: Instant) -> None:
         turn.cap = None if world.modes.stuck_after_interrupt else turn.cap
     elif session.pending:
         session.pending.clear()
-        _settle_interrupts(world, session, now)
+        _lapse(world, session, now)
         emission.idle(world, session, now, {"type": "end_turn"})
         wake(world, session, now)
     else:
-        _settle_interrupts(world, session, now)
+        _lapse(world, session, now)
     world.touch(session)
 
 
@@ -216,8 +216,3 @@ def _lapse(world: World, session: Session, at: Instant) -> None:
     for event in waiting[: last + 1]:
         if event.type == "user.interrupt" or not world.modes.interrupt_keeps_queue:
             emission.process(world, session, event, at)
-
-
-def _settle_interrupts(world: World, session: Session, at: Instant) -> None:
-    for event in [event for event in session.history.waiting if event.type == "user.interrupt"]:
-        emission.process(world, session, event, at)
