@@ -211,7 +211,10 @@ class Operator:
 
 
 async def _hold(lease: Lease) -> None:
-    await lease.renew()
+    try:
+        await lease.renew()
+    except Exception:
+        log.exception("The Lease can't be renewed any more")
     # Whoever holds it now works already: nothing of ours may be sent any more, not even to tidy up.
     os._exit(1)
 

@@ -16,6 +16,8 @@ from typing import Literal
 
 _PREFIX = "managed_agents_"
 _KEY = re.compile(r"sk-ant-[\w-]+")
+_SHORTEST = 8
+"""Characters that a key has at least: anything shorter is in words that have nothing to do with it."""
 
 
 class Metric:
@@ -70,7 +72,7 @@ class _Line(logging.Formatter):
     def __init__(self, form: Literal["text", "json"], secrets: Collection[str]) -> None:
         super().__init__()
         self._form = form
-        self._secrets = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+        self._secrets = sorted((secret for secret in secrets if len(secret) >= _SHORTEST), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         message = self._clean(record.getMessage())

@@ -110,5 +110,5 @@ def test_sigterm_drains_a_creation_under_way(scene):
     scene.until("a stored session", scene.control.sessions)
     scene.world.operator.process.signal(signal.SIGTERM)
     scene.control.remove_fault(hold)
-    assert scene.stop() == 0
+    assert scene.world.operator.process.wait() == 0
     assert scene.status("drained")["id"] == scene.control.sessions()[0]["id"]

@@ -21,9 +21,12 @@ from pathlib import Path
 
 import pytest
 
+from managed_agents_local.controlplane import ControlPlane
+
 pytestmark = pytest.mark.e2e
 
 BELL = Path(__file__).with_name("bell.py")
+CRDS = Path(__file__).parents[2] / "crds"
 
 
 class Process:
@@ -254,6 +257,20 @@ def test_an_api_server_that_restarts_ends_nothing(operator, control_plane, names
     process.until("^see .* b$")
     process.send(signal.SIGTERM)
     assert process.wait() == 0
+
+
+def test_a_kind_that_comes_later_is_waited_for_and_one_that_vanishes_ends_it(operator, tmp_path):
+    with ControlPlane(tmp_path) as own:
+        process = operator(KUBECONFIG=str(own.kubeconfig))
+        process.until("is not installed: kubectl apply --server-side -f crds/")
+        own.kubectl("apply", "--server-side", "-f", CRDS)
+        process.until("^running$")
+        while process.get("/readyz")[0] != 200:
+            time.sleep(0.1)
+        own.kubectl("delete", "crd", "sessions.managedagents.dev", "--wait=false")
+        process.until("framework ended, and with it the operator: 404")
+        process.until("^drained$")
+        assert process.wait() == 1
 
 
 def test_one_leads_the_other_stands_by_and_takes_over_when_it_is_told_to_stop(operator, namespace, apply):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.conditions import READY, find
 from managed_agents_operator.engine.drift import marker_change
 from managed_agents_operator.engine.external import (
     Absent,
@@ -29,6 +30,7 @@ from managed_agents_operator.engine.view import View
 CREATING = Report("Creating", "the session is being made", "Progressing", "the session is being made")
 
 
+UNREACHABLE = ("Unreachable", "the API can't be reached")
 TAKING_OVER = Report(None, "", "Progressing", "a restored resource takes its session over")
 
 
@@ -160,12 +162,21 @@ def nothing_yet(v: View) -> Verdict | None:
         if v.sight.strays:
             return _record(v, v.sight.strays, None)
         if v.resource.metadata.creation_timestamp < v.process.started and v.sight.link.swept_at is None:
-            return Rest(None)
+            return _before_first_sweep(v)
     if missing := _tokens(v):
         return missing
     if v.permitted:
         return Create(CREATING)
     return _claim_afresh(v)
+
+
+def _before_first_sweep(v: View) -> Rest:
+    """Nothing is said while the first listing is on its way, since it mostly takes less than a second."""
+    if v.sight.link.blocked is not None:
+        return Rest(CREATING)
+    if v.sight.link.unreachable_since is not None:
+        return Rest(Report("Pending", "the session can't be made while the API can't be reached", *UNREACHABLE))
+    return Rest(None)
 
 
 def _of_incarnation(v: View, matches: tuple[Remote, ...]) -> tuple[Remote, ...]:
@@ -189,8 +200,11 @@ def _refused(v: View) -> Rest | None:
     left = (made + timedelta(seconds=v.terms.refused_retry) - v.wall).total_seconds()
     if left <= 0:
         return None
-    report = Report("InvalidSpec", refused.message, "Stalled", "the API refused the session") if refused else None
-    return Rest(report, until=v.now + left)
+    ready = find(v.resource.status.conditions or (), "Ready")
+    if refused is None and ready is not None and ready.reason == "InvalidSpec":
+        return Rest(None, until=v.now + left)
+    message = refused.message if refused else READY["InvalidSpec"].meaning
+    return Rest(Report("InvalidSpec", message, "Stalled", "the API refused the session"), until=v.now + left)
 
 
 def _tokens(v: View) -> Verdict | None:

@@ -88,6 +88,8 @@ def held_back(v: View, verdict: Verdict) -> Verdict:
 
 def _settled(v: View, verdict: Verdict) -> bool:
     """A resource at rest is told too when its key is refused, unless it has ended or is not to be looked after."""
-    if not isinstance(verdict, Rest) or verdict.report is None or v.resource.spec.suspend:
+    if not isinstance(verdict, Rest) or v.resource.spec.suspend:
         return False
+    if verdict.report is None:
+        return v.id is not None and not v.deleting and not verdict.facts
     return verdict.report.ready is not None and verdict.report.ready not in ("ArchivedOutside", "Terminated")

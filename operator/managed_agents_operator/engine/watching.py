@@ -12,6 +12,7 @@ from managed_agents_operator.engine.external import LookSession, LookStop, Remot
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
+OUTAGE = "the API can't be reached: status shows what was last seen"
 STATES = {"idle": "Idle", "running": "Running", "rescheduling": "Rescheduling"}
 
 
@@ -38,7 +39,9 @@ def unseen(v: View) -> Verdict | None:
         return None
     if v.resource.status.observed_generation != v.generation:
         return Ask(LookSession(v.id))
-    return Rest(None)
+    if _outage_told(v):
+        return Rest(Report(None, "", "Unreachable", OUTAGE))
+    return Rest(None, until=_outage(v))
 
 
 def stopped(v: View) -> Verdict | None:
@@ -100,7 +103,7 @@ def rest(v: View) -> Rest:
     synced, said = note or ("Synced", "the session is as the spec says")
     times = [t for t in (held_until(v), _next_read(v, remote), _outage(v)) if t is not None]
     if _outage_told(v):
-        synced, said = "Unreachable", "the API can't be reached: status shows what was last seen"
+        synced, said = "Unreachable", OUTAGE
     return Rest(Report(ready, message, synced, said), until=min(times, default=None))
 
 
