@@ -54,7 +54,7 @@ def log_everything():
 
 
 def test_lines_of_json(capsys):
-    set_up_logging("json", "info", ["very-secret", ""])
+    set_up_logging("json", "info", ["very-secret", "", "key"])
     log_everything()
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["level"], line["message"]) for line in lines] == [
