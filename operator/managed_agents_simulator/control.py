@@ -158,14 +158,14 @@ class Control:
         """Every workspace: identifier and name. There are always `default` and `other`."""
         return self._list("GET", "/workspaces")
 
-    def keys(self) -> list[dict[str, Any]]:
+    def api_keys(self) -> list[dict[str, Any]]:
         """Every API key: secret, workspace, revoked."""
         return self._list("GET", "/keys")
 
     def other_key(self) -> str:
         """A key of the workspace `other`."""
         other = next(entry["identifier"] for entry in self.workspaces() if entry["name"] == "other")
-        return str(next(key["secret"] for key in self.keys() if key["workspace"] == other))
+        return str(next(key["secret"] for key in self.api_keys() if key["workspace"] == other))
 
     def add_key(self, secret: str | None = None, workspace: str | None = None) -> str:
         """Add a key to a workspace, or move a known one there; it works (again) from now on."""
