@@ -117,7 +117,9 @@ def test_somebody_elses_marker_is_never_touched(scene):
     scene.apply(scene.session("taken", title="Ours"))
     scene.wait_ready("taken")
     ident = scene.status("taken")["id"]
-    scene.control.edit(ident, title="Theirs", metadata={"k8s_uid": "another-uid/1/0123456789abcdef", "k8s_owner": "x/y/z"})
+    scene.control.edit(
+        ident, title="Theirs", metadata={"k8s_uid": "another-uid/1/0123456789abcdef", "k8s_owner": "x/y/z"}
+    )
     scene.wait("taken", "OwnedElsewhere")
     scene.delete("taken")
     assert len(scene.mutations()) == 1

@@ -158,3 +158,34 @@ def _stamped(before: Condition | None, row: Row, generation: int, now: datetime)
         observed_generation=generation,
         last_transition_time=now if moved or before is None else before.last_transition_time,
     )
+
+
+def markdown() -> str:
+    """The section of the field reference: every condition and every reason it may carry."""
+    ready = [f"| `{name}` | {r.status} | {r.effect} | {r.meaning} |" for name, r in READY.items()]
+    synced = [f"| `{name}` | {name == 'Synced'} | {meaning} |" for name, meaning in SYNCED.items()]
+    finished = [f"| `{name}` | {name != 'Running'} | {meaning} |" for name, meaning in FINISHED.items()]
+    return "\n".join(
+        [
+            "## Conditions",
+            "",
+            "**Ready**: whether the session is as the spec asks. With it come `Reconciling` (work is under way) or `Stalled`",
+            "(nothing more happens until a person acts), each present only while True.",
+            "",
+            "| Reason | Ready | With | Meaning |",
+            "|---|---|---|---|",
+            *ready,
+            "",
+            "**Synced**: whether the last pass succeeded and the session equals the spec.",
+            "",
+            "| Reason | Synced | Meaning |",
+            "|---|---|---|",
+            *synced,
+            "",
+            "**Finished**: whether the turn that spec.initialEvents started is over; present once they were sent.",
+            "",
+            "| Reason | Finished | Meaning |",
+            "|---|---|---|",
+            *finished,
+        ]
+    )
