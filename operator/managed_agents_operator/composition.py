@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -77,7 +76,7 @@ class Credentials:
         if path is None:
             raise AssertionError("asked without a key file")
         try:
-            stat = os.stat(path)
+            stat = path.stat()
             mark = (stat.st_mtime_ns, stat.st_ino)
             if self._read is None or self._read[0] != mark:
                 self._read = (mark, read_key(path).get_secret_value())

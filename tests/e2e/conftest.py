@@ -11,11 +11,11 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.e2e.scene import Scene
 
 from managed_agents_local.controlplane import ControlPlane
 from managed_agents_local.manifests import established
 from managed_agents_local.world import World
-from tests.e2e.scene import Scene
 
 CRDS = Path(__file__).parents[2] / "crds"
 NAMED = re.compile(r'Session(?:\.managedagents\.dev)? "(?P<name>[^"]+)" is invalid: (?P<said>.*)', re.DOTALL)

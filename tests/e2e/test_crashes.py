@@ -14,7 +14,7 @@ def _one_session(scene, name):
     """Quiet, and one living session that is the one in status."""
     scene.wait_ready(name, timeout=60)
     scene.sweeps(3)
-    alive = [s for s in scene.control.sessions(alive=True)]
+    alive = scene.control.sessions(alive=True)
     assert [s["id"] for s in alive] == [scene.status(name)["id"]]
 
 

@@ -1,4 +1,4 @@
-"""The end of a resource: its session ends as spec.deletionPolicy says, with a handful of calls, whatever it is doing."""
+"""The end of a resource: its session ends as spec.deletionPolicy says, with a handful of calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others do to a session behind our back: told, put right where the spec says so, and never made good by a new one."""
+"""What others do behind our back: told, put right where the spec says so, never made good by a new session."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Claim(BaseModel):
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """The claim in an annotation; None where there is none or somebody spoiled it (the text is then still a trace)."""
+        """The claim in an annotation; None where there is none, or somebody spoiled it (its text is still a trace)."""
         if not text:
             return None
         try:

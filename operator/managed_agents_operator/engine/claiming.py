@@ -1,8 +1,8 @@
 """From nothing to one session: whose claim stands there, what it may have made, and when a POST may be sent.
 
-Rungs `dispute`, `foreign_claim`, `unguarded`, `stray` and `nothing_yet` of the ladder. The order of writes that keeps one
-resource at one session: finalizer and claim in one patch, its answer permits one POST, its answer is recorded; whoever
-finds a claim without an id searches before anything is sent.
+Rungs `dispute`, `foreign_claim`, `unguarded`, `stray` and `nothing_yet` of the ladder. The order of writes that keeps
+one resource at one session: finalizer and claim in one patch, its answer permits one POST, its answer is recorded;
+whoever finds a claim without an id searches before anything is sent.
 """
 
 from __future__ import annotations
@@ -158,16 +158,22 @@ def nothing_yet(v: View) -> Verdict | None:
             return found
         if found.matches:
             return _record(v, _of_incarnation(v, found.matches), v.claim)
-    if not v.trace:
-        if v.sight.strays:
-            return _record(v, v.sight.strays, None)
-        if v.resource.metadata.creation_timestamp < v.process.started and v.sight.link.swept_at is None:
-            return _before_first_sweep(v)
+    if not v.trace and (first := _untouched(v)):
+        return first
     if missing := _tokens(v):
         return missing
     if v.permitted:
         return Create(CREATING)
     return _claim_afresh(v)
+
+
+def _untouched(v: View) -> Verdict | None:
+    """A resource without any trace of a life: one older than this process may have lost claim and status together."""
+    if v.sight.strays:
+        return _record(v, v.sight.strays, None)
+    if v.resource.metadata.creation_timestamp < v.process.started and v.sight.link.swept_at is None:
+        return _before_first_sweep(v)
+    return None
 
 
 def _before_first_sweep(v: View) -> Rest:

@@ -117,6 +117,7 @@ Row = tuple[str, Literal["True", "False", "Unknown"], str, str]
 
 
 def find(conditions: Iterable[Condition], type_: str) -> Condition | None:
+    """The condition of that type."""
     return next((c for c in conditions if c.type == type_), None)
 
 
@@ -169,8 +170,8 @@ def markdown() -> str:
         [
             "## Conditions",
             "",
-            "**Ready**: whether the session is as the spec asks. With it come `Reconciling` (work is under way) or `Stalled`",
-            "(nothing more happens until a person acts), each present only while True.",
+            "**Ready**: whether the session is as the spec asks. With it come `Reconciling` (work is under way) or",
+            "`Stalled` (nothing more happens until a person acts), each present only while True.",
             "",
             "| Reason | Ready | With | Meaning |",
             "|---|---|---|---|",

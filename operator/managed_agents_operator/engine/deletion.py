@@ -31,6 +31,7 @@ def deletion(v: View) -> Verdict | None:
 
 
 def deleting(why: str) -> Report:
+    """What is said while it lasts."""
     return Report("Deleting", f"the session is being ended: {why}", "Progressing", "the resource is being deleted")
 
 

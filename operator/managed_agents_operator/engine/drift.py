@@ -1,7 +1,7 @@
 """A live session is brought to its spec: title, metadata and budget in one update, tools and MCP servers in another.
 
-Rung `drift` of the ladder, and `notes`, which says what could not be brought there and why. Declared fields are compared
-as a subset of what is observed, since the API fills in defaults; what the spec leaves out is left alone.
+Rung `drift` of the ladder, and `notes`, which says what could not be brought there and why. Declared fields are
+compared as a subset of what is observed, since the API fills in defaults; what the spec leaves out is left alone.
 """
 
 from __future__ import annotations

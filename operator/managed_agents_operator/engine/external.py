@@ -41,6 +41,7 @@ class Remote:
 
     @property
     def marker(self) -> Marker | None:
+        """Whose it is; None for nobody's, or a marker that is not in our form."""
         return Marker.parse(self.metadata)
 
     @property
@@ -55,6 +56,7 @@ class Remote:
 
     @property
     def busy(self) -> bool:
+        """Whether it must be interrupted before it can be ended."""
         return self.state in ("running", "rescheduling")
 
 
@@ -173,6 +175,8 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Stray:
+    """A session that should not be, and whether any client ever sent it an event."""
+
     remote: Remote
     spoken_to: bool
 
@@ -181,8 +185,8 @@ class Stray:
 class Link:
     """The connection as it stands.
 
-    `blocked` is the refusal that opened the circuit, `retry_at` when it lets a call through again; `unreachable_since` the begin of an outage; `swept_at` the begin of
-    the last whole sweep, None before the first.
+    `blocked` is the refusal that opened the circuit, `retry_at` when it lets a call through again; `unreachable_since`
+    the begin of an outage; `swept_at` the begin of the last whole sweep, None before the first.
     """
 
     blocked: Failure | None = None
@@ -197,8 +201,9 @@ class Link:
 class Sight:
     """All that is known of the outside in one pass.
 
-    `remote` or `absent` is about the session in status (or the one just made), `missing_at` is the begin of a
-    listing that should have shown it and did not; `strays` are other sessions with this uid that are not terminal; `search` is the newest finished listing.
+    `remote` or `absent` is about the session in status (or the one just made), `missing_at` is the begin of a listing
+    that should have shown it and did not; `strays` are other sessions with this uid that are not terminal; `search` is
+    the newest finished listing.
     """
 
     link: Link = Link()
@@ -269,7 +274,7 @@ class External(Protocol):
         ...
 
     async def observe(self, resource: Session, look: Look) -> Any | Failure:
-        """Read one thing; never changes anything. `LookSearch` only orders the listing: True if it was not on its way."""
+        """Read one thing, change nothing. `LookSearch` only orders the listing: True if it was not on its way."""
         ...
 
     def sight(self, resource: Session) -> Sight:

@@ -1,7 +1,7 @@
 """Who passes when: the cache of all resources, one pass at a time for each, and the bells that ask for the next.
 
-The doors ring (`see`), the observatory rings (a session changed), the budget rings (a ticket was granted), and each pass
-says when it wants to come again. Which pass does what is the reconciler's.
+The doors ring (`see`), the observatory rings (a session changed), the budget rings (a ticket was granted), and each
+pass says when it wants to come again. Which pass does what is the reconciler's.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from managed_agents_operator.engine.cell import Cell, Clock
 from managed_agents_operator.engine.errors import ObjectGone
-from managed_agents_operator.engine.reconcile import Cell, Clock, Reconciler
+from managed_agents_operator.engine.reconcile import Reconciler
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Keeper:
     # what is seen
 
     def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
-        """A watch event, or an object of a listing (type None): the newest wins, and an echo of our own rings nothing."""
+        """A watch event, or an object of a listing (type None): the newest wins, an echo of our own rings nothing."""
         self._last_event = self._clock.monotonic()
         uid = body["metadata"]["uid"]
         cell = self._cells.get(uid)
@@ -189,7 +190,7 @@ class Keeper:
         self._draining = True
         until = self._clock.monotonic() + seconds
         while self._passing and self._clock.monotonic() < until:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # A bell for each pass would serve this one moment only.
 
     async def _wake(self) -> None:
         while True:

@@ -1,21 +1,21 @@
 """One pass over one resource: look, decide, do at most one thing outside, write at most one patch.
 
-The keeper calls `Reconciler.reconcile` with the cell of a resource, never twice at once for the same one, and is told when
-to come again. Order within a pass: what is known but not written goes first; then the ladder decides, asking for looks
-it needs; then the verdict is carried out; then the ladder is asked once more, only for what there is to say.
+The keeper calls `Reconciler.reconcile` with the cell of a resource, never twice at once for the same one, and is told
+when to come again. Order within a pass: what is known but not written goes first; then the ladder decides, asking for
+looks it needs; then the verdict is carried out; then the ladder is asked once more, only for what there is to say.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from pydantic import ValidationError
 
 from managed_agents_operator.api.session import CLAIM_ANNOTATION, FINALIZER, Session
+from managed_agents_operator.engine.cell import Cell, Clock
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import (
     ClusterUnreachable,
@@ -35,7 +35,6 @@ from managed_agents_operator.engine.external import (
     LookStop,
     LookStray,
     Stop,
-    Ticket,
 )
 from managed_agents_operator.engine.ladder import decide
 from managed_agents_operator.engine.memory import failed, guarded, learn, looked, meet, recorded, spent, stop_read
@@ -58,7 +57,7 @@ from managed_agents_operator.engine.verdict import (
     Update,
     Verdict,
 )
-from managed_agents_operator.engine.view import Memory, Process, Terms, View
+from managed_agents_operator.engine.view import Process, Terms, View
 
 log = logging.getLogger(__name__)
 
@@ -69,53 +68,6 @@ UNANSWERED = 5.0
 """Seconds until a look that one pass could not get to is tried again."""
 NOW = 0.0
 """Come again at once."""
-
-
-class Clock(Protocol):
-    """The three clocks: seconds that never jump, seconds that also count sleep, and UTC."""
-
-    def monotonic(self) -> float: ...
-
-    def boottime(self) -> float: ...
-
-    def wall(self) -> datetime: ...
-
-
-@dataclass
-class Cell:
-    """One resource in the cache of this process: its newest body, what is remembered of it, its place in the queue."""
-
-    uid: str
-    body: dict[str, Any]
-    memory: Memory = field(default_factory=Memory)
-    tickets: dict[bool, Ticket] = field(default_factory=dict)
-    """Places in the two budgets (True: creations) that this resource waits for or was given."""
-    paid: bool = False
-    """Whether this pass had its turn in the budget of calls: what more it needs is taken on credit."""
-    cluster_tries: int = 0
-    gone: bool = False
-    newer: dict[str, Any] | None = None
-    """A body that came in during a pass."""
-
-    def retry(self) -> None:
-        """What was refused, or waits for its next try, is tried again at once."""
-        self.memory = replace(self.memory, retry=True, backoff=None)
-
-    @property
-    def namespace(self) -> str:
-        return str(self.body["metadata"].get("namespace", ""))
-
-    @property
-    def name(self) -> str:
-        return str(self.body["metadata"]["name"])
-
-    @property
-    def resource_version(self) -> str:
-        return str(self.body["metadata"]["resourceVersion"])
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        return self.body.get("status") or {}
 
 
 class Reconciler:
@@ -191,7 +143,8 @@ class Reconciler:
         try:
             resource = Session.parse(cell.body)
         except ValidationError as error:
-            log.error("%s/%s does not fit the schema: %s", cell.namespace, cell.name, error.error_count())
+            fields = {".".join(map(str, e["loc"])) for e in error.errors(include_input=False)}
+            log.warning("%s/%s does not fit the schema: mend %s", cell.namespace, cell.name, ", ".join(sorted(fields)))
             return None
         sight = self._kind.sight(resource)
         cell.paid = False

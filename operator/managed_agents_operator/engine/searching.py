@@ -69,8 +69,8 @@ def wrong_workspace(v: View, way_out: str = "until then nothing is created, rele
     return Rest(
         Report(
             "WrongWorkspace",
-            "the key belongs to another workspace than the session: give the operator a key of the session's workspace; "
-            + way_out,
+            "the key belongs to another workspace than the session: give the operator a key of the session's "
+            "workspace; " + way_out,
             "Stalled",
             "the key belongs to another workspace",
         )

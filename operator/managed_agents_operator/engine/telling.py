@@ -8,19 +8,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from managed_agents_operator.api.session import Session
+from managed_agents_operator.engine.cell import Cell
 from managed_agents_operator.engine.conditions import READY
 from managed_agents_operator.engine.errors import ClusterUnreachable, Failure, WriteRefused
+from managed_agents_operator.engine.external import External
 from managed_agents_operator.engine.ports import Events, Writer
 from managed_agents_operator.engine.status import bare, conclude, patch, usage_only
 from managed_agents_operator.engine.verdict import Create, End, Interrupt, Mutation, Release, Report, Send, Update
 from managed_agents_operator.engine.view import View
-
-if TYPE_CHECKING:
-    from managed_agents_operator.engine.external import External
-    from managed_agents_operator.engine.reconcile import Cell
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +80,7 @@ class Scribe:
         try:
             body = await self._writer.patch_status(*where, {"status": change}, resource_version=version)
         except WriteRefused as error:
-            log.error("%s/%s: status was refused (%s), only id and conditions are written", *where, error.code)
+            log.warning("%s/%s: status was refused (%s), only id and conditions are written", *where, error.code)
             least = {"status": patch(bare(before), bare(after))}
             try:
                 body = await self._writer.patch_status(*where, least, resource_version=version)

@@ -96,6 +96,8 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
+    """Ask a running session to stop."""
+
     id: str
     report: Report
 

@@ -153,34 +153,42 @@ class View:
 
     @property
     def uid(self) -> str:
+        """Uid of the resource."""
         return self.resource.metadata.uid
 
     @property
     def generation(self) -> int:
+        """Generation of the spec as this process sees it."""
         return self.resource.metadata.generation
 
     @property
     def deleting(self) -> bool:
+        """Whether its deletion was asked for."""
         return self.resource.metadata.deletion_timestamp is not None
 
     @property
     def guarded(self) -> bool:
+        """Whether our finalizer is there."""
         return FINALIZER in self.resource.metadata.finalizers
 
     @property
     def claim_text(self) -> str | None:
+        """The annotation that holds the claim, whole."""
         return self.resource.metadata.annotations.get(CLAIM_ANNOTATION)
 
     @property
     def asked(self) -> str | None:
+        """The wish for a fresh look, as its annotation says."""
         return self.resource.metadata.annotations.get(RECONCILE_ANNOTATION)
 
     @cached_property
     def claim(self) -> Claim | None:
+        """The claim, if it can be read."""
         return Claim.parse(self.claim_text)
 
     @cached_property
     def digest(self) -> str:
+        """Digest of what of the spec can't change."""
         return digest(immutable_part(self.resource.spec))
 
     @property
@@ -190,6 +198,7 @@ class View:
 
     @property
     def remote(self) -> Remote | None:
+        """The session as last seen."""
         return self.sight.remote
 
     @property
@@ -272,6 +281,7 @@ class View:
         return self.wall.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def new_claim(self, n: int, spec_digest: str) -> Claim:
+        """A claim of this process, made now."""
         return Claim(
             uid=self.uid,
             n=n,

@@ -14,6 +14,7 @@ from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import ClaudeError, NotFound
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.claude.quota import Budget
+from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.claim import Claim, Marker
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import (
@@ -37,7 +38,6 @@ from managed_agents_operator.engine.external import (
 )
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED
 from managed_agents_operator.engine.ports import SecretMissing, Secrets, Writer
-from managed_agents_operator.engine.reconcile import Clock
 from managed_agents_operator.kinds import request
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure, refused_spec

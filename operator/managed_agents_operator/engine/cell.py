@@ -1,0 +1,71 @@
+"""One resource in this process, and the clocks that it is timed by.
+
+Made and queued by the keeper, worked on by the reconciler, written by the scribe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from managed_agents_operator.engine.external import Ticket
+from managed_agents_operator.engine.view import Memory
+
+
+class Clock(Protocol):
+    """The three clocks: seconds that never jump, seconds that also count sleep, and UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def boottime(self) -> float:
+        """Seconds that also count the time that the machine slept."""
+        ...
+
+    def wall(self) -> datetime:
+        """Now, in UTC."""
+        ...
+
+
+@dataclass
+class Cell:
+    """One resource in the cache of this process: its newest body, what is remembered of it, its place in the queue."""
+
+    uid: str
+    body: dict[str, Any]
+    memory: Memory = field(default_factory=Memory)
+    tickets: dict[bool, Ticket] = field(default_factory=dict)
+    """Places in the two budgets (True: creations) that this resource waits for or was given."""
+    paid: bool = False
+    """Whether this pass had its turn in the budget of calls: what more it needs is taken on credit."""
+    cluster_tries: int = 0
+    gone: bool = False
+    newer: dict[str, Any] | None = None
+    """A body that came in during a pass."""
+
+    def retry(self) -> None:
+        """What was refused, or waits for its next try, is tried again at once."""
+        self.memory = replace(self.memory, retry=True, backoff=None)
+
+    @property
+    def namespace(self) -> str:
+        """Where it is."""
+        return str(self.body["metadata"].get("namespace", ""))
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def resource_version(self) -> str:
+        """The version that the next write names."""
+        return str(self.body["metadata"]["resourceVersion"])
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """As the API server has it."""
+        return self.body.get("status") or {}
