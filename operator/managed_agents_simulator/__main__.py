@@ -31,6 +31,7 @@ async def _serve(options: argparse.Namespace) -> int:
     simulator = Simulator(
         host=options.host,
         port=options.port,
+        prefix=options.prefix,
         database=options.db,
         speed=options.speed,
         latency=options.latency_ms / 1000,
@@ -55,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default)")
+    parser.add_argument(
+        "--prefix", default="", metavar="PATH", help="path that everything is found below (default: none)"
+    )
     parser.add_argument("--db", type=Path, metavar="PATH", help="SQLite file to keep everything in (default: memory)")
     parser.add_argument("--latency-ms", type=_amount, default=0.0, help="time that each request takes on top")
     parser.add_argument("--speed", type=_rate, default=1.0, help="how many times faster turns run (default: 1)")

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from managed_agents_simulator.backstage.stage_door import PREFIX, StageDoor
@@ -29,6 +29,8 @@ from managed_agents_simulator.wire.errors import ApiError
 from managed_agents_simulator.world import DEFAULT_WORKSPACE, OTHER_WORKSPACE, World
 
 _GRACE_SECONDS = 1
+_KEEP_ALIVE_SECONDS = 75
+"""As long as the gateways in front of the service: shorter, and clients would see connections die under a POST."""
 
 
 class _Protocol(H11Protocol):
@@ -69,6 +71,7 @@ class Simulator:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        prefix: str = "",
         clock: Clock | None = None,
         database: Path | None = None,
         speed: float = 1.0,
@@ -76,35 +79,22 @@ class Simulator:
         keys: dict[str, str | None] | None = None,
         seed: int | None = None,
     ) -> None:
-        """`port` 0 takes a free one. `keys` are API keys and their workspaces (None: the default one)."""
+        """`port` 0 takes a free one; below the path `prefix` everything is found, as behind a gateway.
+
+        `keys` are API keys and their workspaces (None: the default one). Raises OSError when the address can't be had,
+        sqlite3.Error when the database can't.
+        """
         self.world = World(clock=clock, identifiers=Identifiers(seed), database=database, speed=speed)
         self.door = Door(self.world, latency=latency)
         self._stage_door = StageDoor(self.door)
         self.control = Control(self._steer)
         self.key = self._open_keys(keys or {})
-        # asyncio turns off Nagle's algorithm only where the protocol is named; with it each answer waits 40 ms.
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
+        self._prefix = prefix.rstrip("/")
+        self._socket = _bind(host, port)
         name = f"[{host}]" if ":" in host else host
-        self.base_url = f"http://{name}:{self._socket.getsockname()[1]}"
+        self.base_url = f"http://{name}:{self._socket.getsockname()[1]}{self._prefix}"
         self._tasks: list[asyncio.Task[None]] = []
-        self._server = _Server(
-            uvicorn.Config(
-                self._application,
-                http=_Protocol,
-                interface="asgi3",
-                proxy_headers=False,
-                ws="none",
-                lifespan="off",
-                loop="none",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-                server_header=False,
-            )
-        )
+        self._server = _Server(_configuration(self._application))
 
     @property
     def other_key(self) -> str:
@@ -145,8 +135,11 @@ class Simulator:
             task.result()
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        served = self._stage_door if scope["path"].startswith(f"{PREFIX}/") else self.door
-        await served(scope, receive, send)
+        path = scope["path"]
+        if self._prefix:
+            path = path.removeprefix(self._prefix) if path.startswith(f"{self._prefix}/") else "/"
+        served = self._stage_door if path.startswith(f"{PREFIX}/") else self.door
+        await served({**scope, "path": path}, receive, send)
 
     def _steer(self, method: str, path: str, query: str, given: Any) -> Any:
         """Carry out a control call in this process, with the same answers and errors as over HTTP."""
@@ -169,3 +162,33 @@ class Simulator:
         return next(iter(wanted), None) or next(
             key.secret for key in world.keys.values() if key.workspace != OTHER_WORKSPACE and not key.revoked
         )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    # asyncio turns off Nagle's algorithm only where the protocol is named; with it each answer waits 40 ms.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _configuration(application: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        interface="asgi3",
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        loop="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )

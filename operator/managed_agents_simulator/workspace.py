@@ -54,7 +54,19 @@ class Workspace:
         self.sessions: dict[str, Session] = {}
         self.everything = Index()
         self.unarchived = Index()
+        self.working = Index()
+        """The sessions that run or are about to, which is what clients ask for most often."""
+        self._working: set[str] = set()
         self._shelves = {kind: Shelf(kind, identifier, ledger) for kind in SHELVES}
+
+    def note_work(self, session: Session, works: bool) -> None:
+        """Keep `working` right after a change."""
+        if works and session.id not in self._working:
+            self._working.add(session.id)
+            self.working.add(session.key)
+        elif not works and session.id in self._working:
+            self._working.discard(session.id)
+            self.working.remove(session.key)
 
     def shelf(self, kind: str) -> Shelf:
         """The documents of a kind, one of `SHELVES`."""

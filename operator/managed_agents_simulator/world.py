@@ -19,7 +19,7 @@ from managed_agents_simulator.modes import Modes
 from managed_agents_simulator.sessions import life
 from managed_agents_simulator.sessions.behaviour import Behaviour
 from managed_agents_simulator.sessions.history import Event
-from managed_agents_simulator.sessions.session import Session
+from managed_agents_simulator.sessions.session import WORKING, Session
 from managed_agents_simulator.wire.errors import not_found
 from managed_agents_simulator.workspace import SHELVES, ApiKey, Workspace
 
@@ -104,6 +104,7 @@ class World:
         workspace.sessions.pop(session.id, None)
         workspace.everything.remove(session.key)
         workspace.unarchived.remove(session.key)
+        workspace.note_work(session, works=False)
         session.turn = None
         session.errands.clear()
         self.buried[session.id] = session
@@ -112,6 +113,7 @@ class World:
     def touch(self, session: Session) -> None:
         """Say that a session was changed: it is kept, and what is due next is noted."""
         self.ledger.save(session)
+        self.workspaces[session.workspace].note_work(session, session.deleted is None and session.status in WORKING)
         due = session.due()
         if due is not None:
             self._entries += 1

@@ -14,7 +14,7 @@ from managed_agents_simulator.sessions import emission
 from managed_agents_simulator.sessions.acts import ACTS
 from managed_agents_simulator.sessions.script import plan
 from managed_agents_simulator.sessions.session import Session
-from managed_agents_simulator.sessions.turn import Step
+from managed_agents_simulator.sessions.turn import Step, Turn
 from managed_agents_simulator.sessions.usage import NANO_PER_CENT
 
 if TYPE_CHECKING:
@@ -62,21 +62,24 @@ def go_on(world: World, session: Session, now: Instant) -> None:
     world.touch(session)
 
 
-def interrupt(world: World, session: Session, now: Instant) -> None:
-    """Obey an interrupt: a running turn ends a moment later, open questions lapse at once, rest is left alone."""
+def interrupt(world: World, session: Session, now: Instant, *, later: int = 0) -> None:
+    """Obey an interrupt: a running turn ends a moment later, open questions lapse at once, rest is left alone.
+
+    `later` outcomes were defined after the interrupt and are still to be worked on.
+    """
+    if at_budget(session):
+        _lapse(world, session, now)
+        world.touch(session)
+        return
+    for outcome in session.outcomes[: len(session.outcomes) - later]:
+        if outcome["completed_at"] is None:
+            outcome["result"], outcome["completed_at"] = "interrupted", wire_time(now)
     if session.status == "terminated" and world.modes.terminated_accepts_events:
         session.frozen = None
         emission.idle(world, session, now, {"type": "end_turn"})
-    if session.turn is not None and not at_budget(session):
-        turn = session.turn
-        if turn.started is None:
-            turn.resume(now)
-            emission.running(world, session, now)
-        moment = round(world.behaviour_of(session).interrupt_seconds * SECOND / world.speed)
-        ending = Step(turn.own(now) + moment, "come_to_rest", {"interrupted": True})
-        turn.steps = [] if world.modes.stuck_after_interrupt else [ending]
-        turn.cap = None if world.modes.stuck_after_interrupt else turn.cap
-    elif session.pending:
+    if session.turn is not None:
+        _break_off(world, session, session.turn, now)
+    elif session.pending or session.status == "running":
         session.pending.clear()
         _lapse(world, session, now)
         emission.idle(world, session, now, {"type": "end_turn"})
@@ -84,6 +87,17 @@ def interrupt(world: World, session: Session, now: Instant) -> None:
     else:
         _lapse(world, session, now)
     world.touch(session)
+
+
+def _break_off(world: World, session: Session, turn: Turn, now: Instant) -> None:
+    if turn.started is None:
+        turn.resume(now)
+        emission.running(world, session, now)
+    if world.modes.stuck_after_interrupt:
+        turn.steps, turn.cap = [], None
+    elif not any(step.detail.get("interrupted") for step in turn.steps):
+        moment = round(world.behaviour_of(session).interrupt_seconds * SECOND / world.speed)
+        turn.steps = [Step(turn.own(now) + moment, "come_to_rest", {"interrupted": True})]
 
 
 def at_budget(session: Session) -> bool:
@@ -207,10 +221,7 @@ def settle(session: Session, at: Instant) -> None:
 
 
 def _lapse(world: World, session: Session, at: Instant) -> None:
-    """What an interrupt voids: outcomes under way, and unless the mode says otherwise what waited before it."""
-    for outcome in session.outcomes:
-        if outcome["completed_at"] is None and outcome["result"] != "pending":
-            outcome["result"], outcome["completed_at"] = "interrupted", wire_time(at)
+    """The interrupt is dealt with, and with it what waited before it, unless the mode says otherwise."""
     waiting = session.history.waiting
     last = max((place for place, event in enumerate(waiting) if event.type == "user.interrupt"), default=-1)
     for event in waiting[: last + 1]:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from managed_agents_simulator.clock import SECOND
 from managed_agents_simulator.sessions.rendering import shown, status_shown
-from managed_agents_simulator.sessions.session import Session
+from managed_agents_simulator.sessions.session import WORKING, Session
 from managed_agents_simulator.wire.call import Call, Reply
 from managed_agents_simulator.wire.errors import invalid
+from managed_agents_simulator.wire.index import Index
 from managed_agents_simulator.wire.paging import Window, turn
 
 STATUSES = ("rescheduling", "running", "idle", "terminated")
@@ -38,9 +39,7 @@ def index(call: Call) -> Reply:
         session = sessions[identifier]
         return all(test(session) for test in filters)
 
-    archived_too = call.query.flag("include_archived")
-    walked = call.workspace.everything if archived_too else call.workspace.unarchived
-    page = turn(walked, window, keep, lambda identifier: sessions[identifier].key)
+    page = turn(_walked(call), window, keep, lambda identifier: sessions[identifier].key)
     return Reply(
         {
             "data": [shown(sessions[name], world.modes, now) for name in page.ids],
@@ -50,9 +49,19 @@ def index(call: Call) -> Reply:
     )
 
 
+def _walked(call: Call) -> Index:
+    """The smallest index that holds all the sessions that are asked for."""
+    statuses, modes = call.query.all("statuses"), call.world.modes
+    if statuses and set(statuses) <= set(WORKING) and not (modes.idle_lag_seconds or modes.status_words):
+        return call.workspace.working
+    return call.workspace.everything if call.query.flag("include_archived") else call.workspace.unarchived
+
+
 def _filters(call: Call) -> list[Filter]:
     query, modes, now = call.query, call.world.modes, call.world.clock.now()
     filters: list[Filter] = []
+    if not query.flag("include_archived"):
+        filters.append(lambda session: session.archived is None)
     agent = query.one("agent_id")
     version = query.number("agent_version", 1, None)
     if agent is not None:

@@ -101,8 +101,10 @@ def _react(world: World, session: Session, events: list[dict[str, Any]], now: In
             emission.idle(world, session, now, {"type": "requires_action", "event_ids": session.pending})
         else:
             life.go_on(world, session, now)
-    if any(event["type"] == "user.interrupt" for event in events):
-        life.interrupt(world, session, now)
+    kinds = [event["type"] for event in events]
+    if "user.interrupt" in kinds:
+        after = kinds[len(kinds) - kinds[::-1].index("user.interrupt") :]
+        life.interrupt(world, session, now, later=after.count("user.define_outcome"))
     life.wake(world, session, now)
 
 

@@ -16,6 +16,9 @@ from managed_agents_simulator.sessions.turn import Step, Turn
 from managed_agents_simulator.sessions.usage import NANO_PER_CENT, Usage, cost
 from managed_agents_simulator.wire.index import Key
 
+WORKING = ("running", "rescheduling")
+"""The status words of sessions that are at work."""
+
 
 @dataclass(slots=True)
 class Session:

@@ -119,6 +119,8 @@ class Faults:
         effect = checked["effect"]
         fallback = {"garbage": 200, "truncate": 200, "slow": 200}.get(effect["kind"], 500)
         late = "after" if effect["kind"] in ("garbage", "truncate", "slow") else "before"
+        if effect["kind"] in ("truncate", "slow") and effect.get("when") == "before":
+            raise Place("effect.when").refuse(f"{effect['kind']} bends the true answer, so it comes after")
         try:
             pattern = re.compile(checked.get("path", ""))
         except re.error as wrong:
