@@ -93,7 +93,6 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
     """Build everything, and close it again at the end."""
     clock = SystemClock()
     budget = Budget(settings.creates_per_minute, settings.requests_per_minute, clock=clock)
-    keeper = Keeper(clock, workers=settings.workers)
     client = Client(
         settings.base_url,
         Credentials(settings),
@@ -103,43 +102,47 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
         budget=budget,
     )
     async with client:
-        circuit = Circuit(clock.monotonic, keeper.ring_all)
-        bells = Bells(keeper.ring_session, keeper.ring, keeper.ring_all)
-        observatory = Observatory(
-            client, circuit, clock.monotonic, keeper.tracked, keeper.knows, bells, ports.cluster_id
-        )
-        searches = Searches(client, clock.monotonic, keeper.ring, observatory.take, observatory.keeps)
-        kind = SessionKind(
-            client,
-            budget,
-            circuit,
-            observatory,
-            searches,
-            ports.secrets,
-            ports.writer,
-            clock=clock,
-            cluster=ports.cluster_id,
-        )
-        process = Process(secrets.token_hex(8), ports.cluster_id, clock.wall())
-        terms = Terms(settings.search_grace_seconds, settings.create_timeout_seconds, settings.refused_retry_seconds)
-        scribe = Scribe(
-            kind, ports.writer, ports.events, Pace(settings.status_interval_seconds, USAGE_WRITES_PER_SECOND)
-        )
-        keeper.serve(Reconciler(kind, ports.writer, scribe, clock, process, terms, keeper.ring))
-        client.health.on_change(lambda _: keeper.ring_all())
+        keeper = Keeper(clock, workers=settings.workers)
+        observatory = _connect(settings, ports, clock, client, budget, keeper)
 
         async def observe() -> None:
             await _first_listing(ports.writer, keeper)
             await observatory.run(settings.hot_sweep_seconds, settings.full_sweep_seconds)
 
-        yield Work(
-            keeper,
-            tasks={"observatory": observe},
-            ages={
-                "queue": (keeper.queue_age, QUEUE_BOUND),
-                "sweep": (lambda: clock.monotonic() - observatory.last_sweep, SWEEP_BOUND),
-            },
-        )
+        ages = {
+            "queue": (keeper.queue_age, QUEUE_BOUND),
+            "sweep": (lambda: clock.monotonic() - observatory.last_sweep, SWEEP_BOUND),
+        }
+        yield Work(keeper, tasks={"observatory": observe}, ages=ages)
+
+
+def _connect(
+    settings: Settings, ports: Ports, clock: SystemClock, client: Client, budget: Budget, keeper: Keeper
+) -> Observatory:
+    """All that belongs to one connection, joined with the keeper."""
+    cluster = ports.cluster_id
+    circuit = Circuit(clock.monotonic, keeper.ring_all)
+    bells = Bells(keeper.ring_session, keeper.ring, keeper.ring_all)
+    observatory = Observatory(client, circuit, clock.monotonic, keeper.tracked, keeper.knows, bells, cluster)
+    searches = Searches(client, clock.monotonic, keeper.ring, observatory.take, observatory.keeps)
+    kind = SessionKind(
+        client,
+        budget,
+        circuit,
+        observatory,
+        searches,
+        ports.secrets,
+        ports.writer,
+        clock=clock,
+        cluster=cluster,
+    )
+    process = Process(secrets.token_hex(8), cluster, clock.wall())
+    terms = Terms(settings.search_grace_seconds, settings.create_timeout_seconds, settings.refused_retry_seconds)
+    pace = Pace(settings.status_interval_seconds, USAGE_WRITES_PER_SECOND)
+    scribe = Scribe(kind, ports.writer, ports.events, pace)
+    keeper.serve(Reconciler(kind, ports.writer, scribe, clock, process, terms, keeper.ring))
+    client.health.on_change(lambda _: keeper.ring_all())
+    return observatory
 
 
 async def _first_listing(writer: Writer, keeper: Keeper) -> None:
@@ -147,7 +150,9 @@ async def _first_listing(writer: Writer, keeper: Keeper) -> None:
     pause = 1.0
     while True:
         try:
-            keeper.reconcile_listing([item async for page in writer.list_pages() for item in page])
+            async for page in writer.list_pages():
+                for item in page:
+                    keeper.see(None, item)
         except ClusterError as error:
             log.warning("the first listing did not come about: %s", error)
             await asyncio.sleep(pause)

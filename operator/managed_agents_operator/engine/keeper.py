@@ -11,7 +11,7 @@ import heapq
 import itertools
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from managed_agents_operator.engine.cell import Cell, Clock
@@ -66,21 +66,16 @@ class Keeper:
             return
         self._newer(cell, dict(body))
 
-    def _newer(self, cell: Cell | None, body: dict[str, Any]) -> bool:
+    def _newer(self, cell: Cell | None, body: dict[str, Any]) -> None:
         """Take a body in if it is newer. A pass under way keeps the one it decides on; it is taken in when it ends."""
         if cell is not None and _version(body) <= _version(cell.body):
-            return False
+            return
         uid = body["metadata"]["uid"]
         if cell is not None and uid in self._passing:
             cell.newer = body
-            return False
+            return
         self._take(body)
         self.ring(uid)
-        return True
-
-    def heard(self) -> None:
-        """A sign of life of the watch that is about no object."""
-        self._last_event = self._clock.monotonic()
 
     def _take(self, body: dict[str, Any]) -> None:
         uid = body["metadata"]["uid"]
@@ -107,22 +102,6 @@ class Keeper:
                 uids.discard(cell.uid)
                 if not uids:
                     del self._by_secret[secret]
-
-    def reconcile_listing(self, objects: Iterable[Mapping[str, Any]]) -> int:
-        """A whole listing against the cache: what was missed is taken in, what is not there is dropped.
-
-        Answers how many objects differed; the watch should have told of each.
-        """
-        listed, missed = set(), 0
-        for body in objects:
-            uid = body["metadata"]["uid"]
-            listed.add(uid)
-            missed += self._newer(self._cells.get(uid), dict(body))
-        for uid in self._cells.keys() - listed:
-            missed += 1
-            self._cells[uid].gone = True
-            self.ring(uid)
-        return missed
 
     # bells
 

@@ -190,7 +190,8 @@ class SessionKind:
             ref = mount.github_repository and mount.github_repository.authorization_token_secret_ref
             if ref:
                 secret = await self._secrets.read(resource.metadata.namespace, ref.name, ref.key)
-                found[mount.name] = secret.value
+                # A file made with an editor ends in a line break, a token never does.
+                found[mount.name] = secret.value.strip()
         return found
 
     # changing
