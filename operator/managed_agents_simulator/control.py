@@ -122,7 +122,7 @@ class Control:
         return self._dict("GET", f"/sessions/{identifier}")
 
     def edit(self, identifier: str, **fields: Any) -> dict[str, Any]:
-        """Put title, metadata (whole) or status (any word) of a session, as another client might."""
+        """Put title, metadata (whole), status (any word) or resources (whole, of any kind) of a session."""
         return self._dict("POST", f"/sessions/{identifier}/edit", json=fields)
 
     def finish(self, identifier: str, stop_reason: str = "end_turn") -> dict[str, Any]:

@@ -147,6 +147,22 @@ async def test_keys_come_and_go(raw: httpx.AsyncClient, control: Control, bare: 
     assert (await raw.get(path, headers=as_second)).status_code == 200, "it works again"
 
 
+async def test_everything_can_lie_below_a_path(bare: Any) -> None:
+    """As behind a gateway, or at vendors whose address has a path of its own."""
+    async with Simulator(prefix="/proxy/anthropic/") as simulator:
+        assert simulator.base_url.endswith("/proxy/anthropic")
+        async with (
+            AsyncAnthropic(base_url=simulator.base_url, api_key=simulator.key, max_retries=0) as sdk,
+            httpx.AsyncClient(base_url=simulator.base_url, verify=False) as http,
+        ):
+            session = await sdk.beta.sessions.create(**bare)
+            assert (await sdk.beta.sessions.retrieve(session.id)).id == session.id
+            assert (await http.get("/_simulator/health")).status_code == 200
+            outside = simulator.base_url.replace("/proxy", "")
+            headers = {**GOOD, "x-api-key": simulator.key}
+            assert (await http.get(f"{outside}/v1/sessions", headers=headers)).status_code == 404
+
+
 async def test_the_connection_is_kept(raw: httpx.AsyncClient, bare: Any) -> None:
     """Refusals don't cost a connection: a client with one connection goes on."""
     limits = httpx.Limits(max_connections=1)

@@ -65,6 +65,8 @@ async def test_edits_from_outside(client: AsyncAnthropic, control: Control, bare
     assert (edited.title, edited.metadata) == ("theirs", {"c": "d"})
     assert edited.updated_at > session.updated_at
 
+    control.edit(session.id, resources=[{"type": "hologram", "id": "sesrsc_1"}])
+    assert (await client.beta.sessions.retrieve(session.id)).resources[0].type == "hologram"
     control.edit(session.id, status="hibernating")
     assert (await client.beta.sessions.retrieve(session.id)).status == "hibernating"
     control.emit(session.id, "session.dreamed", depth=3)

@@ -198,6 +198,7 @@ async def test_the_control_api_is_never_hit(control: Control, simulator: Simulat
         ("answer", {"volume": 11}, "volume"),
         ("delay", {"seconds": -1}, "seconds"),
         ("cut", {"times": 0}, "times"),
+        ("truncate", {"when": "before"}, "when"),
     ],
 )
 async def test_rules_that_make_no_sense(control: Control, kind: str, rule: Any, named: str) -> None:

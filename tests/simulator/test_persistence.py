@@ -42,6 +42,8 @@ async def test_a_restart_forgets_nothing(tmp_path: Path, bare: Any, message: Any
             await sdk.beta.vaults.delete(gone.id)
             first.control.behaviour(working.id, reply="Custom words.")
             first.control.advance(3)
+            steps = [{"type": "user.message", "content": [{"type": "text", "text": str(n)}]} for n in range(9)]
+            await sdk.beta.sessions.events.send(working.id, events=steps)  # type: ignore[arg-type]
             halfway = await sdk.beta.sessions.retrieve(working.id)
 
     async with simulator(path, 3) as second:
@@ -58,8 +60,10 @@ async def test_a_restart_forgets_nothing(tmp_path: Path, bare: Any, message: Any
                 await sdk.beta.vaults.retrieve(gone.id)
             assert [one.id async for one in sdk.beta.sessions.list()] == [working.id]
             assert len(second.control.sessions()) == 3
+            told = [event["content"][0]["text"] for event in second.control.session(working.id)["events"][1:]]
+            assert told == [str(n) for n in range(9)], "a batch keeps its order"
 
-            second.control.advance(10)
+            second.control.advance(20)
             assert (await sdk.beta.sessions.retrieve(working.id)).status == "idle"
             events = [event async for event in sdk.beta.sessions.events.list(working.id)]
             assert events[-1].type == "session.status_idle"

@@ -133,6 +133,51 @@ async def test_a_message_after_the_interrupt_starts_a_turn(
     assert control.session(session.id)["turns"] == 2
 
 
+async def test_an_interrupt_also_voids_an_outcome_not_begun(
+    client: AsyncAnthropic, control: Control, bare: Any
+) -> None:
+    session = await client.beta.sessions.create(**bare, initial_events=[OUTCOME])
+    await client.beta.sessions.events.send(session.id, events=[{"type": "user.interrupt"}])
+    control.advance(1)
+
+    stopped = await client.beta.sessions.retrieve(session.id)
+    assert (stopped.status, stopped.outcome_evaluations[0].result) == ("idle", "interrupted")
+
+
+async def test_an_outcome_after_the_interrupt_is_worked_on(
+    client: AsyncAnthropic, control: Control, bare: Any, message: Any
+) -> None:
+    session = await client.beta.sessions.create(**bare, initial_events=[message])
+    await client.beta.sessions.events.send(session.id, events=[{"type": "user.interrupt"}, OUTCOME])
+    control.advance(10)
+
+    done = await client.beta.sessions.retrieve(session.id)
+    assert (done.status, done.outcome_evaluations[0].result) == ("idle", "satisfied")
+
+
+async def test_impatience_does_not_put_off_the_end(
+    client: AsyncAnthropic, control: Control, bare: Any, message: Any
+) -> None:
+    session = await client.beta.sessions.create(**bare, initial_events=[message])
+    for _ in range(5):
+        await client.beta.sessions.events.send(session.id, events=[{"type": "user.interrupt"}])
+        control.advance(0.1)
+
+    assert (await client.beta.sessions.retrieve(session.id)).status == "idle"
+
+
+async def test_an_interrupt_frees_a_session_that_only_says_it_runs(
+    client: AsyncAnthropic, control: Control, bare: Any
+) -> None:
+    session = await client.beta.sessions.create(**bare)
+    control.edit(session.id, status="running")
+    assert [found.id async for found in client.beta.sessions.list(statuses=["running"])] == [session.id]
+    await client.beta.sessions.events.send(session.id, events=[{"type": "user.interrupt"}])
+
+    assert (await client.beta.sessions.retrieve(session.id)).status == "idle"
+    assert [found.id async for found in client.beta.sessions.list(statuses=["running"])] == []
+
+
 async def test_an_interrupt_at_rest_changes_nothing(client: AsyncAnthropic, control: Control, bare: Any) -> None:
     session = await client.beta.sessions.create(**bare)
     await client.beta.sessions.events.send(session.id, events=[{"type": "user.interrupt"}])

@@ -12,16 +12,21 @@ from managed_agents_simulator.sessions.behaviour import STOPS, Behaviour
 from managed_agents_simulator.sessions.session import Session
 from managed_agents_simulator.world import World
 
-_EDITABLE = ("title", "metadata", "status")
+_EDITABLE = ("title", "metadata", "status", "resources")
 
 
 def edit(world: World, session: Session, given: dict[str, Any]) -> None:
-    """Put title, metadata (whole) or status. A status is put as it is, known or not, and ends a turn under way."""
+    """Put title, metadata (whole), status or resources (whole).
+
+    Status and resources are put as they are, known or not; a status ends a turn under way.
+    """
     for name in given:
         if name not in _EDITABLE:
             raise ValueError(f"{name!r} can't be edited; there are {', '.join(_EDITABLE)}")
     now = world.clock.now()
     updating.apply(world, session, {name: given[name] for name in ("title", "metadata") if name in given}, now)
+    if "resources" in given:
+        session.resources, session.updated = given["resources"], now
     if "status" in given:
         if session.turn is not None:
             life.settle(session, now)

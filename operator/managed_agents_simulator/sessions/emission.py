@@ -21,7 +21,7 @@ def emit(
 ) -> Event:
     """Add an event of the server's own, dated `at`, and show it."""
     name = identifier or world.identifiers.make("sevt_")
-    event = session.history.add(Event(name, kind, session.id, fields, at, at, from_client=False, rank=0))
+    event = session.history.add(Event(name, kind, session.id, fields, at, at, from_client=False))
     world.ledger.save(event)
     session.history.publish(event.wire())
     return event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from managed_agents_simulator.clock import SECOND, Instant, wire_time
 from managed_agents_simulator.library import files
-from managed_agents_simulator.sessions import emission
+from managed_agents_simulator.sessions import emission, life
 from managed_agents_simulator.sessions.rendering import shown
 from managed_agents_simulator.sessions.session import Session
 from managed_agents_simulator.wire.call import Call, Reply
@@ -42,6 +42,7 @@ def put_away(world: World, session: Session, now: Instant) -> None:
     session.pending.clear()
     world.workspaces[session.workspace].unarchived.remove(session.key)
     if session.status in ("idle", "terminated"):
+        life.settle(session, now)
         session.frozen = session.frozen or now
         if not world.modes.archived_keeps_status and session.status != "terminated":
             emission.terminated(world, session, now)
@@ -55,8 +56,7 @@ def remove(world: World, session: Session, now: Instant) -> None:
     session.history.publish({**gone, "processed_at": wire_time(now)})
     session.history.close()
     for resource in session.resources:
-        if resource["type"] == "file":
-            files.drop_copy(world.workspaces[session.workspace], resource["file_id"])
+        files.drop_copy(world.workspaces[session.workspace], resource.get("file_id", ""))
     world.bury(session)
 
 

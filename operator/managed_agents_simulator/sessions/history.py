@@ -18,7 +18,11 @@ _UNRANKED = 1 << 60
 
 @dataclass(slots=True)
 class Event:
-    """One event. `rank` is its place in the session's order; events that wait stand behind all others."""
+    """One event.
+
+    `rank` is its place in the session's order, where events that wait stand behind all others; `arrival` counts the
+    session's events as they came.
+    """
 
     id: str
     type: str
@@ -27,7 +31,8 @@ class Event:
     received: Instant
     processed: Instant | None
     from_client: bool
-    rank: int
+    rank: int = 0
+    arrival: int = 0
 
     kind = "event"
 
@@ -66,9 +71,10 @@ class History:
     def add(self, event: Event) -> Event:
         """Append an event: at once in order when it is processed, else to the queue."""
         self._by_id[event.id] = event
+        self._arrivals += 1
+        event.arrival = self._arrivals
         if event.processed is None:
-            self._arrivals += 1
-            event.rank = _UNRANKED + self._arrivals
+            event.rank = _UNRANKED + event.arrival
             self.waiting.append(event)
         else:
             self._settle(event)
@@ -89,7 +95,7 @@ class History:
         """Set the order right after restoring."""
         self.settled.sort(key=lambda event: event.rank)
         self.waiting.sort(key=lambda event: event.rank)
-        self._arrivals = max((event.rank - _UNRANKED for event in self.waiting), default=0)
+        self._arrivals = max((event.arrival for event in self._by_id.values()), default=0)
 
     def walk(self, *, descending: bool, after: int | None) -> Iterator[Event]:
         """Events in order, from the one after the rank `after` on."""
@@ -102,7 +108,7 @@ class History:
 
     def from_clients(self) -> list[Event]:
         """What clients sent, in the order of arrival."""
-        return sorted((event for event in self._by_id.values() if event.from_client), key=lambda event: event.received)
+        return sorted((event for event in self._by_id.values() if event.from_client), key=lambda event: event.arrival)
 
     def last(self, matches: Callable[[Event], bool]) -> Event | None:
         """The latest processed event that matches, or None."""

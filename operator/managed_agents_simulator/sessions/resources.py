@@ -41,7 +41,7 @@ def add(call: Call) -> Reply:
     now = call.world.clock.now()
     mounts.demand_file(call.world, call.workspace, session, given)
     resource = mounts.mount_file(call.world, call.workspace, session, given, now)
-    if sum(other["mount_path"] == resource["mount_path"] for other in session.resources) > 1:
+    if sum(other.get("mount_path") == resource["mount_path"] for other in session.resources) > 1:
         session.resources.remove(resource)
         files.drop_copy(call.workspace, resource["file_id"])
         raise invalid(f"mount_path: {resource['mount_path']} is taken by another resource")

@@ -56,7 +56,7 @@ def take(world: World, workspace: Workspace, session: Session, given: dict[str, 
         body = _define(world, workspace, session, body)
     processed = now if kind in _ON_RECEIPT else None
     name = world.identifiers.make("sevt_")
-    event = Event(name, kind, session.id, body, now, processed, from_client=True, rank=0)
+    event = Event(name, kind, session.id, body, now, processed, from_client=True)
     emission.accept(world, session, event)
     return event
 
