@@ -20,7 +20,8 @@ class Remote:
     """One remote session as it was seen in one answer.
 
     `state` is the API's own word. `budget` is whole cents, None for no budget. `worked` tells that it ever did
-    anything: it is or was running, or usage was counted. `usage` is as status shows it. `wire` is the kind's own.
+    anything: it is or was running, or usage was counted. `listed` that it was seen in a listing, which may leave out
+    what a single read shows. `usage` is as status shows it. `wire` is the kind's own.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Remote:
     mcp_servers: tuple[Any, ...] = ()
     agent_id: str | None = None
     worked: bool = False
+    listed: bool = False
     usage: Mapping[str, Any] = field(default_factory=dict)
     wire: Any = field(default=None, compare=False, repr=False)
 

@@ -272,8 +272,12 @@ class View:
         return seen if isinstance(seen, kind) else None
 
     def fresh(self, remote: Remote) -> bool:
-        """Whether a mutation may hang on what was seen."""
-        return remote.seen_at >= self.memory.fresh_after and self.now - remote.seen_at <= self.terms.fresh
+        """Whether a mutation may hang on what was seen: a single read, and not long ago."""
+        return (
+            not remote.listed
+            and remote.seen_at >= self.memory.fresh_after
+            and self.now - remote.seen_at <= self.terms.fresh
+        )
 
     @property
     def stamp(self) -> str:

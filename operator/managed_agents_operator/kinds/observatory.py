@@ -84,12 +84,12 @@ class Observatory:
 
     # single sights
 
-    def put(self, wire: Session, seen_at: float, raw: bytes | None = None) -> Remote:
-        """Take a sight in, unless a newer one is known; answers the newest."""
-        return self.take(remote(wire, seen_at), raw)
+    def put(self, wire: Session, seen_at: float) -> Remote:
+        """Take the answer of a single call in, unless a newer sight is known; answers the newest."""
+        return self.take(remote(wire, seen_at))
 
     def take(self, one: Remote, raw: bytes | None = None) -> Remote:
-        """Like `put`, for one that was read already."""
+        """Like `put`, for one that was read already; `raw` is its fingerprint in a listing."""
         entry = self._entries.get(one.id)
         if entry is not None and entry.remote.seen_at > one.seen_at:
             return entry.remote
@@ -222,7 +222,7 @@ class Observatory:
         if id not in self._tracked() and marker is None and entry is None:
             return
         try:
-            self.put(Session.model_validate(item), seen_at, raw)
+            self.take(remote(_whole(item, entry), seen_at, listed=True), raw)
         except ValidationError:
             log.warning("session %s can't be read", id)
             return
@@ -269,3 +269,11 @@ class Observatory:
     def _is_orphan(self, one: Remote, marker: Marker) -> bool:
         here = (marker.owner or "").startswith(f"{self._cluster}/")
         return here and not one.terminal and not self._knows(marker.uid)
+
+
+def _whole(item: dict[str, Any], entry: Entry | None) -> Session:
+    """An item of a listing, with what was known before of fields that the listing leaves out."""
+    wire = Session.model_validate(item)
+    if entry is None or not entry.remote.wire.model_fields_set - wire.model_fields_set:
+        return wire
+    return Session.model_validate({**entry.remote.wire.model_dump(exclude_unset=True), **item})

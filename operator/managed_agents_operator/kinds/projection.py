@@ -22,7 +22,28 @@ AGENT_LIMIT = 16 * 1024
 UPLOADS = "/mnt/session/uploads"
 
 
-def remote(wire: Session, seen_at: float) -> Remote:
+_WIRE = {
+    "state": "status",
+    "agent": "agent",
+    "environmentId": "environment_id",
+    "vaultIds": "vault_ids",
+    "title": "title",
+    "metadata": "metadata",
+    "deploymentId": "deployment_id",
+    "budget": "budget",
+    "usage": "usage",
+    "cost": "usage",
+    "stats": "stats",
+    "resources": "resources",
+    "outcomeEvaluations": "outcome_evaluations",
+    "createdAt": "created_at",
+    "updatedAt": "updated_at",
+    "archivedAt": "archived_at",
+}
+"""The field of the API's session object that each status field is made from."""
+
+
+def remote(wire: Session, seen_at: float, *, listed: bool = False) -> Remote:
     """One answer of the API, as the engine sees it."""
     agent, usage = wire.agent, wire.usage
     cost = wire.budget.max_list_cost if wire.budget else None
@@ -42,13 +63,14 @@ def remote(wire: Session, seen_at: float) -> Remote:
         mcp_servers=tuple(agent.mcp_servers) if agent else (),
         agent_id=agent.id if agent else None,
         worked=state not in ("idle", "terminated") or any(used),
+        listed=listed,
         usage=_usage(wire),
         wire=wire,
     )
 
 
 def project(wish: Wish, wire: Session) -> dict[str, Any]:
-    """The status fields of a session, one for each field of the API's session object; None where it has none."""
+    """The status fields of a session, one for each field that the answer has; None where the session has none."""
     cost = wire.usage.list_cost
     stats = {"activeSeconds": wire.stats.active_seconds, "durationSeconds": wire.stats.duration_seconds}
     budget = wire.budget.max_list_cost if wire.budget else None
@@ -70,7 +92,8 @@ def project(wish: Wish, wire: Session) -> dict[str, Any]:
         "updatedAt": wire.updated_at,
         "archivedAt": wire.archived_at,
     }
-    return {field: _without_nulls(value) for field, value in shown.items()}
+    # A server that leaves a field out says nothing about it, and what is known of it stays.
+    return {field: _without_nulls(value) for field, value in shown.items() if _WIRE[field] in wire.model_fields_set}
 
 
 def _without_nulls(value: Any) -> Any:

@@ -134,7 +134,7 @@ def _by_uid(items: dict[str, tuple[dict[str, Any], float]]) -> dict[str, list[Re
         if marker is None:
             continue
         try:
-            found.setdefault(marker.uid, []).append(remote(Session.model_validate(item), at))
+            found.setdefault(marker.uid, []).append(remote(Session.model_validate(item), at, listed=True))
         except ValidationError:
             log.warning("session %s can't be read", item["id"])
     return found
