@@ -160,7 +160,7 @@ class Simulator:
                 world.add_key(workspace=name)
         world.ledger.commit()
         return next(iter(wanted), None) or next(
-            key.secret for key in world.keys.values() if key.workspace != OTHER_WORKSPACE and not key.revoked
+            key.secret for key in world.keys.values() if key.workspace == DEFAULT_WORKSPACE and not key.revoked
         )
 
 
