@@ -26,6 +26,7 @@ from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.observatory import Bells, Observatory
 from managed_agents_operator.kinds.searches import Searches
 from managed_agents_operator.kinds.session import SessionKind
+from managed_agents_operator.kinds.sweeps import Sweeps
 from managed_agents_operator.kube.writer import Writer
 from managed_agents_operator.settings import Settings, read_key
 
@@ -103,27 +104,27 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
     )
     async with client:
         keeper = Keeper(clock, workers=settings.workers)
-        observatory = _connect(settings, ports, clock, client, budget, keeper)
+        sweeps = _connect(settings, ports, clock, client, budget, keeper)
 
         async def observe() -> None:
             await _first_listing(ports.writer, keeper)
-            await observatory.run(settings.hot_sweep_seconds, settings.full_sweep_seconds)
+            await sweeps.run(settings.hot_sweep_seconds, settings.full_sweep_seconds)
 
         ages = {
             "queue": (keeper.queue_age, QUEUE_BOUND),
-            "sweep": (lambda: clock.monotonic() - observatory.last_sweep, SWEEP_BOUND),
+            "sweep": (lambda: sweeps.age, SWEEP_BOUND),
         }
-        yield Work(keeper, tasks={"observatory": observe}, ages=ages)
+        yield Work(keeper, tasks={"sweeps": observe}, ages=ages)
 
 
 def _connect(
     settings: Settings, ports: Ports, clock: SystemClock, client: Client, budget: Budget, keeper: Keeper
-) -> Observatory:
+) -> Sweeps:
     """All that belongs to one connection, joined with the keeper."""
     cluster = ports.cluster_id
     circuit = Circuit(clock.monotonic, keeper.ring_all)
-    bells = Bells(keeper.ring_session, keeper.ring, keeper.ring_all)
-    observatory = Observatory(client, circuit, clock.monotonic, keeper.tracked, keeper.knows, bells, cluster)
+    bells = Bells(keeper.ring_session, keeper.ring)
+    observatory = Observatory(keeper, bells, cluster, settings.namespaces)
     searches = Searches(client, clock.monotonic, keeper.ring, observatory.take, observatory.keeps)
     kind = SessionKind(
         client,
@@ -135,6 +136,7 @@ def _connect(
         ports.writer,
         clock=clock,
         cluster=cluster,
+        namespaces=settings.namespaces,
     )
     process = Process(secrets.token_hex(8), cluster, clock.wall())
     terms = Terms(settings.search_grace_seconds, settings.create_timeout_seconds, settings.refused_retry_seconds)
@@ -142,7 +144,7 @@ def _connect(
     scribe = Scribe(kind, ports.writer, ports.events, pace)
     keeper.serve(Reconciler(kind, ports.writer, scribe, clock, process, terms, keeper.ring))
     client.health.on_change(lambda _: keeper.ring_all())
-    return observatory
+    return Sweeps(client, circuit, observatory, keeper, clock.monotonic, keeper.ring_all)
 
 
 async def _first_listing(writer: Writer, keeper: Keeper) -> None:

@@ -23,6 +23,9 @@ WATCH_SECONDS = 240
 
 _CONNECTIONS = 16
 
+# The framework's own choice is made of the user's name, and a container's user seldom has one. Its type is private.
+_IDENTITY: Any = "managed-agents-operator"
+
 log = logging.getLogger(__name__)
 
 
@@ -84,7 +87,11 @@ async def listen(registry: kopf.OperatorRegistry, namespaces: Collection[str], *
     signal handlers in place.
     """
     tasks = await kopf.spawn_tasks(
-        registry=registry, settings=framework_settings(), clusterwide=not namespaces, namespaces=namespaces
+        registry=registry,
+        settings=framework_settings(),
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        identity=_IDENTITY,
     )
     on_start()
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from managed_agents_operator.engine.claim import Claim
-from managed_agents_operator.engine.conditions import READY, find
+from managed_agents_operator.engine.conditions import READY, find, said
 from managed_agents_operator.engine.drift import marker_change
 from managed_agents_operator.engine.external import (
     Absent,
@@ -209,7 +209,7 @@ def _refused(v: View) -> Rest | None:
     ready = find(v.resource.status.conditions or (), "Ready")
     if refused is None and ready is not None and ready.reason == "InvalidSpec":
         return Rest(None, until=v.now + left)
-    message = refused.message if refused else READY["InvalidSpec"].meaning
+    message = refused.message if refused else said(READY["InvalidSpec"].meaning)
     return Rest(Report("InvalidSpec", message, "Stalled", "the API refused the session"), until=v.now + left)
 
 

@@ -116,6 +116,11 @@ STOPS: Mapping[str, tuple[str, str | None]] = {
 Row = tuple[str, Literal["True", "False", "Unknown"], str, str]
 
 
+def said(meaning: str) -> str:
+    """A meaning as a message, which begins like all others with a small letter and has no full stop."""
+    return meaning[:1].lower() + meaning[1:].rstrip(".")
+
+
 def find(conditions: Iterable[Condition], type_: str) -> Condition | None:
     """The condition of that type."""
     return next((c for c in conditions if c.type == type_), None)
@@ -142,7 +147,7 @@ def conditions(
     elif synced is not None:
         out.append(("Synced", synced.status, synced.reason, synced.message))
     if finished is not None:
-        out.append(("Finished", "False" if finished == "Running" else "True", finished, FINISHED[finished]))
+        out.append(("Finished", "False" if finished == "Running" else "True", finished, said(FINISHED[finished])))
     if out and out[0][0] == "Ready" and (reason := READY.get(out[0][2])) and reason.effect:
         out.append((reason.effect, "True", out[0][2], out[0][3]))
     return tuple(_stamped(find(before, row[0]), row, generation, now) for row in out)

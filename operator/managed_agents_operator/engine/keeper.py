@@ -139,6 +139,10 @@ class Keeper:
         """Session id to status, of every resource that has one."""
         return {id_: self._cells[uid].status for id_, uid in self._by_id.items()}
 
+    def tracks(self, session_id: str) -> bool:
+        """Whether a resource has this session in its status."""
+        return session_id in self._by_id
+
     def knows(self, uid: str) -> bool:
         """Whether a resource of this uid is there."""
         return uid in self._cells

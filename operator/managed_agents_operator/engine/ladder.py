@@ -92,4 +92,4 @@ def _settled(v: View, verdict: Verdict) -> bool:
         return False
     if verdict.report is None:
         return v.id is not None and not v.deleting and not verdict.facts
-    return verdict.report.ready is not None and verdict.report.ready not in ("ArchivedOutside", "Terminated")
+    return verdict.report.ready is not None and verdict.report.ready not in ("ArchivedOutside", "Terminated", "Lost")

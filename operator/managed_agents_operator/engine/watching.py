@@ -6,7 +6,7 @@ Rungs `asked`, `unseen`, `stopped` and `rest` of the ladder. None of them acts.
 from __future__ import annotations
 
 from managed_agents_operator.engine.claim import digest
-from managed_agents_operator.engine.conditions import READY, STOPS
+from managed_agents_operator.engine.conditions import READY, STOPS, said
 from managed_agents_operator.engine.drift import held_until, notes
 from managed_agents_operator.engine.external import LookSession, LookStop, Remote, Stop
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
@@ -111,11 +111,11 @@ def _ready(v: View, remote: Remote) -> tuple[str, str]:
     if remote.state not in STATES:
         return "Unknown", f"the API reports the state {remote.state}, which this version of the operator does not know"
     if remote.state != "idle":
-        return STATES[remote.state], READY[STATES[remote.state]].meaning
+        return STATES[remote.state], said(READY[STATES[remote.state]].meaning)
     reason, _ = STOPS.get(v.resource.status.stop_reason or "", ("Idle", None))
-    message = READY[reason].meaning
+    message = said(READY[reason].meaning)
     if reason == "ActionRequired" and v.memory.stop and v.memory.stop.asked:
-        message = f"The session waits for an answer to: {', '.join(v.memory.stop.asked)}. Answer with an event."
+        message = f"the session waits for an answer to {', '.join(v.memory.stop.asked)}: send it an event that answers"
     return reason, message
 
 

@@ -62,7 +62,7 @@ def failure(error: ClaudeError, now: float, *, creates: bool = False) -> Failure
 def refused_spec(failure: Failure, spec: SessionSpec) -> Failure:
     """A refused creation, told with the field to mend."""
     where = field_of(failure.message, spec)
-    message = f"the API refused the session: {failure.message}; mend {where}"
+    message = f"the API refused the session: {failure.message.rstrip('.')}; mend {where}"
     return Failure(failure.consequence, failure.reason, message, workspace=failure.workspace)
 
 

@@ -6,7 +6,7 @@ anything, answers with what was seen or with a `Failure`, and decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from managed_agents_operator.api.session import Session
@@ -65,7 +65,9 @@ class SessionKind:
         *,
         clock: Clock,
         cluster: str,
+        namespaces: Collection[str] = (),
     ) -> None:
+        """`namespaces` are those that this process may look into, all where empty."""
         self._client = client
         self._budget = budget
         self._circuit = circuit
@@ -75,6 +77,7 @@ class SessionKind:
         self._writer = writer
         self._clock = clock
         self._cluster = cluster
+        self._namespaces = namespaces
 
     # without asking
 
@@ -130,7 +133,8 @@ class SessionKind:
             case LookTokens():
                 return await self._missing_token(resource)
             case LookOwner():
-                return await self._writer.read(look.namespace, look.name) is not None
+                served = not self._namespaces or look.namespace in self._namespaces
+                return served and await self._writer.read(look.namespace, look.name) is not None
             case LookSession():
                 return await self._read(self._get(look.id))
             case LookAgent():

@@ -1,0 +1,129 @@
+"""The two sweeps that keep the observatory fresh: a few listings instead of one call for each session.
+
+Run by the app, one pair for each connection. The hot sweep lists the sessions at work every few seconds, the full sweep
+all that are not archived about once a minute; both wait for their turn in the call budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from managed_agents_operator.claude.client import Client
+from managed_agents_operator.claude.errors import ClaudeError
+from managed_agents_operator.claude.queueing import Priority
+from managed_agents_operator.kinds.circuit import Circuit
+from managed_agents_operator.kinds.errors import failure
+from managed_agents_operator.kinds.observatory import Observatory, Roster
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+HOT = ("running", "rescheduling")
+
+
+class Sweeps:
+    """Both sweeps of one connection. Times are monotonic seconds."""
+
+    def __init__(
+        self,
+        client: Client,
+        circuit: Circuit,
+        observatory: Observatory,
+        roster: Roster,
+        monotonic: Callable[[], float],
+        on_first: Callable[[], None],
+    ) -> None:
+        """`on_first` is called when the first whole sweep is over: many resources wait for it."""
+        self._client = client
+        self._circuit = circuit
+        self._observatory = observatory
+        self._roster = roster
+        self._monotonic = monotonic
+        self._on_first = on_first
+        self._hot: set[str] = set()
+        self._orphans: set[str] = set()
+        self._last = monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since a sweep last came to its end."""
+        return self._monotonic() - self._last
+
+    async def run(self, hot_seconds: float, full_seconds: float) -> None:
+        """Sweep until cancelled; failures slow it down and never end it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(self.full, full_seconds), name="full sweep")
+            group.create_task(self._repeat(self.hot, hot_seconds), name="hot sweep")
+
+    async def _repeat(self, sweep: Callable[[], Awaitable[None]], seconds: float) -> None:
+        failures = 0
+        while True:
+            try:
+                await sweep()
+            except ClaudeError as error:
+                failures += 1
+                self._circuit.failed(failure(error, self._monotonic()), read=True)
+                if failures == 1:
+                    log.warning("a sweep failed: %s", error.message)
+                # A short pause at first, so that a restart of the API costs no whole interval; never a storm.
+                await asyncio.sleep(min(FIRST_PAUSE * 2.0 ** (failures - 1), max(seconds, LONGEST_PAUSE)))
+            else:
+                failures, self._last = 0, self._monotonic()
+                await asyncio.sleep(seconds)
+
+    async def full(self) -> None:
+        """Every session that is not archived. Raises `ClaudeError`: then nothing is concluded from what was seen."""
+        began = self._monotonic()
+        listed = await self._listing((), Priority.FULL_SWEEP)
+        seen = self._observatory
+        first, seen.swept_at = seen.swept_at is None, began
+        self._circuit.succeeded(read=True)
+        seen.missed(self._live(), listed, began)
+        seen.forget(listed, began)
+        self._tell_orphans(seen.of_nobody(listed))
+        if first:
+            self._on_first()
+
+    async def hot(self) -> None:
+        """The sessions at work; one that left since the last time is looked at by its own resource."""
+        live = self._live()
+        if not live:
+            self._hot = set()
+            return
+        began = self._monotonic()
+        listed = await self._listing(HOT, Priority.HOT_SWEEP)
+        self._circuit.succeeded(read=True)
+        shown_busy = {id for id in live if (one := self._observatory.snapshot(id)) and one.busy and one.seen_at < began}
+        self._observatory.missed((self._hot & live) | shown_busy, listed, began)
+        self._hot = set(listed)
+
+    def _live(self) -> set[str]:
+        """Tracked sessions that have not ended: those that listings should show."""
+        tracked = self._roster.tracked().items()
+        return {id for id, status in tracked if not status.get("archivedAt") and status.get("state") != "terminated"}
+
+    async def _listing(self, statuses: tuple[str, ...], priority: Priority) -> dict[str, float]:
+        """All pages; answers when the page was asked for that showed each id. Changes ring as they come."""
+        listed: dict[str, float] = {}
+        asked_at = self._monotonic()
+
+        async def turn() -> None:
+            nonlocal asked_at
+            if self._client.budget is not None:
+                ticket = await self._client.budget.requests.wait(priority.name, "", priority)
+                ticket.spend()
+            asked_at = self._monotonic()
+
+        async for page in self._client.iterate_sessions(statuses=statuses, before_page=turn):
+            for item in page.value.items:
+                listed[item["id"]] = asked_at
+                self._observatory.listed(item, asked_at)
+        return listed
+
+    def _tell_orphans(self, orphans: dict[str, str]) -> None:
+        """Sessions that carry our marker and have no resource: told once, and never touched unasked."""
+        for id in orphans.keys() - self._orphans:
+            log.warning("session %s has no resource; it was made for %s", id, orphans[id])
+        self._orphans = set(orphans)
