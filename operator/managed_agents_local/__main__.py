@@ -5,12 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from managed_agents_local import assets, up
+from managed_agents_local import assets, demo, up
 from managed_agents_local.build import KUBERNETES, BuildFailed
 from managed_agents_local.cluster import KubectlFailed, NoCluster
 from managed_agents_local.processes import NotReady
 from managed_agents_local.progress import Teller
 from managed_agents_local.toolchain import GoMissing
+from managed_agents_local.tour.witness import NotSeen
 
 FAILURES = (
     assets.AssetsMissing,
@@ -20,6 +21,7 @@ FAILURES = (
     KubectlFailed,
     NoCluster,
     NotReady,
+    NotSeen,
     up.Fallen,
 )
 """What is explained by its message alone."""
@@ -44,6 +46,16 @@ for what --directory keeps.
 
 stdout gets lines for a shell: KUBECONFIG, PATH with kubectl, ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY. All else goes to
 stderr.
+"""
+
+DEMO = """\
+See the operator at work, in about a minute: a control plane (etcd and kube-apiserver), the simulated API and the
+operator are started, and the samples are applied with kubectl. A title is changed, a resource deleted, the operator
+killed in the middle of its work and started again. All is gone at the end.
+
+Each command is printed as it is run, and at the end what was seen, with its evidence. On a terminal the sessions are a
+live table; elsewhere stdout gets plain lines. What should have been seen and was not ends it with exit code 1: stderr
+says what, and how the operator's log ends; the logs are kept.
 """
 
 
@@ -75,6 +87,12 @@ def parser() -> argparse.ArgumentParser:
         help="use the cluster that KUBECONFIG names and the kubectl on PATH instead of a control plane of our own; "
         "CRDs, a namespace and roles are applied to it and stay there",
     )
+    commands.add_parser(
+        "demo",
+        help="see the operator at work: the samples, a change, a deletion, a crash",
+        description=DEMO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     return root
 
 
@@ -84,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "assets":
             print(assets.find())
+        elif options.command == "demo":
+            demo.demo()
         else:
             up.up(
                 directory=options.directory,
