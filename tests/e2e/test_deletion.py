@@ -111,3 +111,32 @@ def test_sigterm_drains_a_creation_under_way(scene):
     scene.control.remove_fault(hold)
     assert scene.world.operator.process.wait() == 0
     assert scene.status("drained")["id"] == scene.control.sessions()[0]["id"]
+
+
+def test_without_a_key_that_works_deletion_waits_and_names_the_way_out(scene):
+    scene.start()
+    scene.apply(scene.session("keyless"))
+    scene.wait_ready("keyless")
+    ident = scene.status("keyless")["id"]
+    scene.stop()
+    mark = scene.mark()
+    scene.start(ANTHROPIC_API_KEY="sk-ant-wrong")
+    scene.delete("keyless", wait=False)
+    scene.until("it says why", lambda: scene.reason("keyless", "Synced") == "KeyRefused")
+    assert "managedagents.dev/force-delete" in scene.condition("keyless", "Ready")["message"]
+    assert scene.mutations(since=mark) == []
+    scene.stop()
+    scene.start()
+    scene.until("it is gone", lambda: not list(scene.world.sessions("default")))
+    assert scene.control.session(ident)["archived_at"]
+
+
+def test_reconcile_now_looks_and_says_so(scene):
+    scene.start(MANAGED_AGENTS_FULL_SWEEP_SECONDS="600", MANAGED_AGENTS_HOT_SWEEP_SECONDS="600")
+    scene.apply(scene.session("asked"))
+    scene.wait_ready("asked")
+    ident = scene.status("asked")["id"]
+    scene.control.delete(ident)
+    scene.kubectl("annotate", "session", "asked", "managedagents.dev/reconcile-requested-at=now")
+    scene.wait("asked", "Lost")
+    assert scene.status("asked")["lastHandledReconcileAt"] == "now"
