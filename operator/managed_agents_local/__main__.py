@@ -22,6 +22,7 @@ FAILURES = (
     NoCluster,
     NotReady,
     NotSeen,
+    demo.Failed,
     up.Fallen,
 )
 """What is explained by its message alone."""

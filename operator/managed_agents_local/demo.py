@@ -32,11 +32,15 @@ ACTS = (
 )
 
 
+class Failed(Exception):
+    """The demo did not show what it is there to show; the message says what, and how the operator's log ends."""
+
+
 def demo() -> None:
     """Give the tour and print a summary; all is gone at the end, but for the logs of one that failed.
 
-    Raises witness.NotSeen, processes.NotReady, cluster.KubectlFailed, FileNotFoundError, KeyboardInterrupt (for SIGTERM
-    too), and whatever finding the binaries raises.
+    Raises Failed, witness.NotSeen, processes.NotReady, cluster.KubectlFailed, FileNotFoundError, KeyboardInterrupt (for
+    SIGTERM too), and whatever finding the binaries raises.
     """
     begin = time.monotonic()
     screen = Screen()
@@ -59,9 +63,7 @@ def _set(stack: ExitStack, screen: Screen, directory: Path) -> Stage:
     prompt = Prompt(plane, screen)
     prompt.run("kubectl version")
     deploy = manifests.folder()
-    screen.say(
-        "CRD, namespace and roles are those of deploy/base; the Deployment is left out, its process runs beside."
-    )
+    screen.say("CRD, namespace and roles come from deploy/base; its Deployment is left out.")
     world = stack.enter_context(World(plane, directory))
     stage = Stage(world, prompt, Witness(world, plane.audit, screen), screen, deploy / "samples")
     prompt.run("kubectl get crd sessions.managedagents.dev")
@@ -73,7 +75,7 @@ def _set(stack: ExitStack, screen: Screen, directory: Path) -> Stage:
 
 
 def _play(stage: Stage) -> list[Finding]:
-    """Every act in order. Raises NotSeen, whose message has all that can explain it."""
+    """Every act in order. Raises Failed."""
     findings = []
     try:
         for title, act in ACTS:
@@ -83,7 +85,7 @@ def _play(stage: Stage) -> list[Finding]:
                 findings.append(finding)
     except (NotSeen, KubectlFailed, httpx.HTTPError) as failure:
         stage.screen.close()
-        raise NotSeen("\n".join([f"the demo failed: {failure}", *_last_words(stage.world)])) from failure
+        raise Failed("\n".join([f"the demo failed: {failure}", *_last_words(stage.world)])) from failure
     return findings
 
 

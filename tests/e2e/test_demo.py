@@ -100,7 +100,9 @@ def test_an_operator_that_ends_by_itself_is_told(demo, running):
     os.kill(operator, signal.SIGKILL)
     code, said = demo.end()
     assert code == 1
-    assert re.search(r"^managed-agents-local: the demo failed: .*turn .*: a part ended by itself$", said, re.MULTILINE)
+    assert re.search(
+        r"^managed-agents-local: the demo failed: not seen: .*: a part ended by itself$", said, re.MULTILINE
+    )
     assert re.search(r"^operator: ended with -9; .*operator\.log ends with:\n .* INFO", said, re.MULTILINE)
     assert "What was seen" not in said
     [kept] = demo.left()
@@ -121,7 +123,9 @@ def test_a_second_session_for_one_resource_is_told(demo):
     assert code == 1
     ids = rf"{sessions[0]['id']}, {answer.json()['id']}"
     assert re.search(
-        rf"^managed-agents-local: the demo failed: .* one session: the API made 2 \({ids}\)$", said, re.MULTILINE
+        rf"^managed-agents-local: the demo failed: not seen: .* one session: the API made 2 \({ids}\)$",
+        said,
+        re.MULTILINE,
     )
     assert "ok  Three manifests" not in said
     assert "operator: still runs; " in said

@@ -31,5 +31,5 @@ class Prompt:
         )
         self._screen.output(done.stdout + done.stderr)
         if done.returncode:
-            raise NotSeen(f"a command failed with {done.returncode}: {command}\n{done.stderr.strip()}")
+            raise NotSeen(f"a command that succeeds: {command}: it ended with {done.returncode}\n{done.stderr.strip()}")
         return done.stdout

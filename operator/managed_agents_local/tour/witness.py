@@ -20,11 +20,14 @@ LOOK_EVERY_SECONDS = 0.4
 
 
 class NotSeen(Exception):
-    """Something that the demo shows did not happen; the message says what."""
+    """Something that the demo shows did not happen; the message says what, and what happened instead."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"not seen: {what}")
 
 
 def require(holds: object, what: str) -> None:
-    """Have something hold that was claimed. Raises NotSeen."""
+    """Have something hold that is claimed, and worded as such. Raises NotSeen."""
     if not holds:
         raise NotSeen(what)
 
@@ -56,7 +59,7 @@ class Witness:
             if self._world.fallen():
                 raise NotSeen(f"{what}: a part ended by itself")
             if time.monotonic() > deadline:
-                raise NotSeen(f"{what}: did not happen within {PATIENCE_SECONDS} s")
+                raise NotSeen(f"{what}, within {PATIENCE_SECONDS} s")
             time.sleep(LOOK_EVERY_SECONDS)
 
     def until_true(self, condition: str, names: Sequence[str]) -> dict[str, Sighting]:
