@@ -97,21 +97,21 @@ class ApiServer:
         ]
 
     def _write_keys(self) -> None:
-        key = self._directory / "service-account.key"
-        if key.exists():
-            return
-        private = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-        for path, content in (
-            (self._directory / "tokens.csv", f"{self._token},admin,admin,system:masters\n".encode()),
-            (self._directory / "audit-policy.yaml", audit.POLICY.encode()),
-            (key, private),
-        ):
-            path.touch(mode=0o600)
-            path.write_bytes(content)
+        # A directory may have served before: its accounts' key is still good, the administrator's token is new.
+        self._write("tokens.csv", f"{self._token},admin,admin,system:masters\n".encode())
+        self._write("audit-policy.yaml", audit.POLICY.encode())
+        if not (self._directory / "service-account.key").exists():
+            private = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            )
+            self._write("service-account.key", private)
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._directory / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
 
     def _serves(self) -> bool:
         if not self.ca.exists():

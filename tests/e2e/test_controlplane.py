@@ -99,3 +99,10 @@ ControlPlane(Path({str(directory)!r}), assets_directory=Path({str(folder)!r})).s
     child.send_signal(how)
     child.wait(30)
     # The fixture checks that nothing is left running.
+
+
+def test_a_directory_serves_again(tmp_path):
+    """What an earlier run left behind does not lock the next one out."""
+    for _ in range(2):
+        with ControlPlane(tmp_path) as cluster:
+            assert "default" in cluster.kubectl("get", "namespaces").stdout
