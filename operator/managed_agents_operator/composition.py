@@ -104,7 +104,7 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
     )
     async with client:
         keeper = Keeper(clock, workers=settings.workers)
-        sweeps = _connect(settings, ports, clock, client, budget, keeper)
+        sweeps, searches = _connect(settings, ports, clock, client, budget, keeper)
 
         async def observe() -> None:
             await _first_listing(ports.writer, keeper)
@@ -114,18 +114,21 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
             "queue": (keeper.queue_age, QUEUE_BOUND),
             "sweep": (lambda: sweeps.age, SWEEP_BOUND),
         }
-        yield Work(keeper, tasks={"sweeps": observe}, ages=ages)
+        try:
+            yield Work(keeper, tasks={"sweeps": observe}, ages=ages)
+        finally:
+            await searches.close()
 
 
 def _connect(
     settings: Settings, ports: Ports, clock: SystemClock, client: Client, budget: Budget, keeper: Keeper
-) -> Sweeps:
+) -> tuple[Sweeps, Searches]:
     """All that belongs to one connection, joined with the keeper."""
     cluster = ports.cluster_id
     circuit = Circuit(clock.monotonic, keeper.ring_all)
     bells = Bells(keeper.ring_session, keeper.ring)
     observatory = Observatory(keeper, bells, cluster, settings.namespaces)
-    searches = Searches(client, clock.monotonic, keeper.ring, observatory.take, observatory.keeps)
+    searches = Searches(client, circuit, clock.monotonic, keeper.ring, observatory.take, observatory.keeps)
     kind = SessionKind(
         client,
         budget,
@@ -144,7 +147,7 @@ def _connect(
     scribe = Scribe(kind, ports.writer, ports.events, pace)
     keeper.serve(Reconciler(kind, ports.writer, scribe, clock, process, terms, keeper.ring))
     client.health.on_change(lambda _: keeper.ring_all())
-    return Sweeps(client, circuit, observatory, keeper, clock.monotonic, keeper.ring_all)
+    return Sweeps(client, circuit, observatory, keeper, clock.monotonic, keeper.ring_all), searches
 
 
 async def _first_listing(writer: Writer, keeper: Keeper) -> None:

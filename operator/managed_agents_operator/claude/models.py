@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Annotated, Any, Generic, Self, TypeVar
 
+import orjson
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -210,5 +211,9 @@ def fingerprint(item: Mapping[str, Any]) -> bytes:
     if isinstance(stats, Mapping) and "duration_seconds" in stats:
         item = {**item, "stats": {name: value for name, value in stats.items() if name != "duration_seconds"}}
     # Sorted, because some servers write maps in another order each time.
-    text = json.dumps(item, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return blake2b(text.encode(), digest_size=16).digest()
+    try:
+        text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # Numbers beyond 64 bits: slower, and the same each time too.
+        text = json.dumps(item, sort_keys=True).encode()
+    return blake2b(text, digest_size=16).digest()

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from managed_agents_operator.engine.external import Ticket
-from managed_agents_operator.engine.view import Memory
+from managed_agents_operator.engine.memory import Memory
 
 
 class Clock(Protocol):

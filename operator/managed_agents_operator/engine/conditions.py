@@ -78,6 +78,7 @@ SYNCED: Mapping[str, str] = {
     "Unreachable": "The API can't be reached, or fails. It is tried again with growing pauses.",
     "RateLimited": "The API asks to wait. It is tried again when it says.",
     "CallRefused": "The API refused a call that it may take later. It is tried again with growing pauses.",
+    "PermitExpired": "A call was not ready in time and was not sent. It is tried again with growing pauses.",
     "NotIdle": "A change waits until the session is idle.",
     "UpdateRefused": "The API refused a change of the session: mend the field that the message names.",
     "NotKept": "The API accepted a change of the session and did not keep it.",

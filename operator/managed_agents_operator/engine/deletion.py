@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from managed_agents_operator.api.session import FORCE_DELETE_ANNOTATION
 from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.doubles import living
 from managed_agents_operator.engine.external import Created, Found, LookSession, Remote
-from managed_agents_operator.engine.searching import in_right_workspace, oldest_live, seek, wrong_workspace
+from managed_agents_operator.engine.searching import oldest_live, proved_gone, seek, wrong_workspace
 from managed_agents_operator.engine.verdict import Ask, End, Interrupt, Record, Release, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -45,9 +46,10 @@ def _without_id(v: View) -> Verdict | None:
     if isinstance(found, Found):
         mine = tuple(r for r in found.matches if _mine(v, r))
         return _record(v, mine, claim) if mine else _others(v)
-    if isinstance(found, Rest) and found.report and found.report.ready == "CreationUnknown":
+    told = found.report.ready if isinstance(found, Rest) and found.report else None
+    if told == "CreationUnknown":
         return Release("PossibleOrphan")
-    return found
+    return wrong_workspace(v, FORCE) if told == "WrongWorkspace" else found
 
 
 def _mine(v: View, remote: Remote) -> bool:
@@ -68,10 +70,7 @@ def _with_id(v: View, id: str) -> Verdict | None:
     status = v.resource.status
     policy = v.resource.spec.deletion_policy
     if v.sight.absent is not None:
-        right = in_right_workspace(v, v.sight.absent.workspace, status.agent.id if status.agent else None)
-        if isinstance(right, Ask):
-            return right
-        return _others(v) if right else wrong_workspace(v, FORCE)
+        return proved_gone(v, id, FORCE) or _others(v)
     remote = v.remote
     if policy == "Archive" and (status.archived_at or (remote and remote.archived_at)):
         return _others(v)
@@ -81,15 +80,15 @@ def _with_id(v: View, id: str) -> Verdict | None:
         return Release(f"session {id} belongs to another resource and stays as it is")
     if remote.busy:
         return _interrupt(v, id)
-    if remote.terminal and v.memory.refusals.get("end"):
+    if remote.terminal and policy == "Archive" and (v.memory.ended == id or v.memory.refusals.get("end")):
         return _others(v)
     return End(id, "Delete" if policy == "Delete" else "Archive", _told(v))
 
 
 def _interrupt(v: View, id: str) -> Verdict:
     """One interrupt a spell of running, then patience: the session stops when its tools let it."""
-    last = v.memory.interrupted_at
-    if last is None or v.now - last >= v.terms.interrupt_again:
+    last = v.memory.interrupted
+    if last is None or last[0] != id or v.now - last[1] >= v.terms.interrupt_again:
         return Interrupt(id, deleting(f"it runs and is interrupted first; {FORCE}"))
     return _poll(v, id, deleting(f"it was interrupted and has not stopped yet; {FORCE}"))
 
@@ -104,7 +103,7 @@ def _told(v: View) -> Report:
 
 def _others(v: View) -> Verdict:
     """Nothing with our marker may live on when the resource is gone."""
-    others = tuple(r for r in v.sight.strays if r.id != v.id and r.marker and r.marker.uid == v.uid)
+    others = living(v)
     if not others:
         return Release()
     one = min(others, key=lambda r: (r.created_at, r.id))

@@ -34,20 +34,20 @@ def drift(v: View) -> Verdict | None:
 
 
 def _next(v: View, remote: Remote) -> tuple[Step | None, Changes | None]:
-    wanted = {f: c for f in FIELDS if (c := difference(v, remote, f)) is not None and not _held(v, f, c)}
+    wanted = {f: c for f in FIELDS if (c := difference(v, remote, f)) is not None and not held(v, f, c)}
     if wanted:
         together = Changes({k: x for c in wanted.values() for k, x in c.body.items()}, tuple(wanted))
-        if len(wanted) > 1 and not _held(v, "update", together):
+        if len(wanted) > 1 and not held(v, "update", together):
             return "update", together
         field, alone = next(iter(wanted.items()))
         return field, alone
     tools = difference(v, remote, "retool")
-    if tools is not None and remote.state == "idle" and not _held(v, "retool", tools):
+    if tools is not None and remote.state == "idle" and not held(v, "retool", tools):
         return "retool", tools
     return None, None
 
 
-def _held(v: View, step: Step, changes: Changes) -> bool:
+def held(v: View, step: Step, changes: Changes) -> bool:
     """Whether a step was refused for this generation, or was accepted before and undone again by somebody."""
     refusal = v.memory.refusals.get(step)
     if refusal and refusal.generation == v.generation and v.now < refusal.until:
@@ -63,7 +63,7 @@ def held_until(v: View) -> float | None:
     times = []
     for step in (*FIELDS, "retool"):
         changes = difference(v, v.remote, step)
-        if changes is not None and _held(v, step, changes):
+        if changes is not None and held(v, step, changes):
             refusal, repeat = v.memory.refusals.get(step), v.memory.repeats.get(step)
             times += [t for t in (refusal.until if refusal else 0.0, repeat[2] if repeat else 0.0) if t > v.now]
     return min(times, default=None)

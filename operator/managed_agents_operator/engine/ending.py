@@ -6,9 +6,10 @@ Rungs `suspended`, `changed`, `terminal`, `lost` and `owned_elsewhere` of the la
 from __future__ import annotations
 
 from managed_agents_operator.engine.external import LookSession
-from managed_agents_operator.engine.searching import in_right_workspace, wrong_workspace
+from managed_agents_operator.engine.searching import proved_gone, wrong_workspace
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
+from managed_agents_operator.engine.watching import asked, missing
 
 AGAIN = "delete this resource and make another Session to go on"
 
@@ -17,6 +18,8 @@ def suspended(v: View) -> Verdict | None:
     """Nothing is done, nothing is created; what is seen goes to status all the same."""
     if not v.resource.spec.suspend:
         return None
+    if look := asked(v) or missing(v):
+        return look
     message = "spec.suspend is true: nothing is done to the session; set it to false to go on"
     return Rest(Report("Suspended", message, "Suspended", "spec.suspend is true"))
 
@@ -35,15 +38,21 @@ def changed(v: View) -> Verdict | None:
 
 def terminal(v: View) -> Verdict | None:
     """Archived or terminated: reported, and it stays so whatever is seen later."""
-    status = v.resource.status
+    status, remote = v.resource.status, v.remote
     if v.id is None:
         return None
-    archived = status.archived_at or (v.remote.archived_at if v.remote else None)
-    ended = archived or status.state == "terminated" or (v.remote is not None and v.remote.terminal)
-    if not ended:
+    archived = status.archived_at or (remote.archived_at if remote else None)
+    if not archived and (remote.state if remote else status.state) != "terminated":
         return None
     synced, message = "Stalled", "the session has ended"
-    if v.sight.absent is not None or _synced_reason(v) == "RemoteDeleted":
+    told = v.told("Synced")
+    deleted = told is not None and told.reason == "RemoteDeleted"
+    if v.sight.absent is not None and not deleted:
+        doubt = proved_gone(v, v.id)
+        if isinstance(doubt, Ask):
+            return doubt
+        deleted = doubt is None
+    if deleted:
         synced, message = "RemoteDeleted", "the session ended and was then deleted outside"
     if archived:
         report = Report("ArchivedOutside", f"the session was archived outside: {AGAIN}", synced, message)
@@ -57,7 +66,7 @@ def terminal(v: View) -> Verdict | None:
 def _doubtful(v: View) -> dict[str, object]:
     """First events of which nobody knows whether they arrived can't be asked after in a session that has ended."""
     kickoff = v.resource.status.kickoff
-    if not v.resource.spec.initial_events or (kickoff and kickoff.state) or v.memory.kick_settled == v.id:
+    if not v.resource.spec.initial_events or (kickoff and kickoff.state) or v.memory.kick_settled == v.kick_key:
         return {}
     known = kickoff.model_dump(mode="json", by_alias=True, exclude_none=True) if kickoff else {}
     return {"kickoff": known | {"tries": known.get("tries", 1), "state": "Doubtful"}}
@@ -72,12 +81,9 @@ def lost(v: View) -> Verdict | None:
         return wrong_workspace(v)
     if v.sight.absent is None:
         return None
-    agent = v.resource.status.agent
-    right = in_right_workspace(v, v.sight.absent.workspace, agent.id if agent else None)
-    if isinstance(right, Ask):
-        return right
-    if not right:
-        return wrong_workspace(v)
+    ready = v.told("Ready")
+    if (ready is None or ready.reason != "Lost") and (doubt := proved_gone(v, v.id)):
+        return doubt
     return Rest(
         Report("Lost", f"the session was deleted outside: {AGAIN}", "Stalled", "the session is not there any more")
     )
@@ -95,7 +101,3 @@ def owned_elsewhere(v: View) -> Verdict | None:
         "put that metadata back, or make another Session"
     )
     return Rest(Report("OwnedElsewhere", message, "Stalled", "the session belongs to another resource"))
-
-
-def _synced_reason(v: View) -> str | None:
-    return next((c.reason for c in v.resource.status.conditions or () if c.type == "Synced"), None)

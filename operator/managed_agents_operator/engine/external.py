@@ -187,12 +187,14 @@ class Stray:
 class Link:
     """The connection as it stands.
 
-    `blocked` is the refusal that opened the circuit, `retry_at` when it lets a call through again; `unreachable_since`
-    the begin of an outage; `swept_at` the begin of the last whole sweep, None before the first.
+    `blocked` is the refusal that opened the circuit, `retry_at` when it lets a call through again, and `trial` that
+    this resource may make a call all the same; `unreachable_since` the begin of an outage; `swept_at` the begin of the
+    last whole sweep, None before the first.
     """
 
     blocked: Failure | None = None
     retry_at: float | None = None
+    trial: bool = False
     unreachable_since: float | None = None
     workspace: str | None = None
     keeps_metadata: bool = False

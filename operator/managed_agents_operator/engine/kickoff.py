@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from managed_agents_operator.engine.claim import digest
+from managed_agents_operator.engine.conditions import READY
 from managed_agents_operator.engine.external import Delivery, LookKickoff, Sent
 from managed_agents_operator.engine.searching import LONGEST_PAUSE
 from managed_agents_operator.engine.verdict import Allow, Ask, Report, Rest, Send, Verdict
@@ -33,10 +34,10 @@ def kickoff(v: View) -> Verdict | None:
     if state == "Refused" and sent and sent.digest == wish:
         return _refused(v)
     permit = v.memory.kick_permit
-    if permit is not None and permit[0] == v.id and v.boot < permit[1]:
+    if permit is not None and permit[0] == v.kick_key and v.boot < permit[1]:
         return Send(v.id, PENDING)
     tries = (sent.tries if sent else None) or 1
-    if v.memory.kick_settled == v.id or state == "Refused":
+    if v.memory.kick_settled == v.kick_key or state == "Refused":
         return Allow({"tries": tries, "at": v.stamp}, PENDING)
     return _doubt(v, v.id, tries)
 
@@ -77,7 +78,7 @@ def _doubt(v: View, id: str, tries: int) -> Verdict:
     if seen is None:
         due = v.memory.kick_look_at
         return Ask(look, PENDING) if v.now >= due else Rest(PENDING, until=due)
-    if v.now < end or v.memory.kick_listings < LISTINGS:
+    if v.memory.kick_listed_at < end or v.memory.kick_listings < LISTINGS:
         pause = min(2.0 ** max(v.memory.kick_listings - 1, 0), LONGEST_PAUSE)
         return Rest(PENDING, until=min(v.now + pause, max(end, v.now + 1.0)))
     if tries >= LISTINGS:
@@ -96,8 +97,7 @@ def _doubtful() -> Rest:
 
 
 def _refused(v: View) -> Rest:
-    refusal = v.memory.refusals.get("kickoff")
-    report = (
-        Report("KickoffRefused", refusal.message, "Stalled", "the API refused the initial events") if refusal else None
-    )
-    return Rest(report)
+    refusal, ready = v.memory.refusals.get("kickoff"), v.told("Ready")
+    told = ready.message if ready is not None and ready.reason == "KickoffRefused" else READY["KickoffRefused"].meaning
+    message = refusal.message if refusal else told
+    return Rest(Report("KickoffRefused", message, "Stalled", "the API refused the initial events"))

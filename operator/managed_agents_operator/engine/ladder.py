@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from managed_agents_operator.engine.claiming import dispute, foreign_claim, nothing_yet, stray, unguarded
+from managed_agents_operator.engine.claiming import nothing_yet, unguarded
+from managed_agents_operator.engine.conditions import SYNCED
 from managed_agents_operator.engine.deletion import FORCE, deletion
+from managed_agents_operator.engine.doubles import dispute, stray
 from managed_agents_operator.engine.drift import drift
 from managed_agents_operator.engine.ending import changed, lost, owned_elsewhere, suspended, terminal
 from managed_agents_operator.engine.kickoff import kickoff
+from managed_agents_operator.engine.restoring import foreign_claim
 from managed_agents_operator.engine.verdict import (
     Allow,
     Ask,
@@ -28,7 +31,7 @@ from managed_agents_operator.engine.verdict import (
     Verdict,
 )
 from managed_agents_operator.engine.view import View
-from managed_agents_operator.engine.watching import asked, rest, stopped, unseen
+from managed_agents_operator.engine.watching import asked, missing, rest, stopped, unseen
 
 Rung = Callable[[View], Verdict | None]
 
@@ -36,10 +39,11 @@ RUNGS: tuple[Rung, ...] = (
     dispute,  # a session that we just made, and another one in status
     deletion,  # being deleted: end the session, then let the resource go
     suspended,  # spec.suspend: only look
-    foreign_claim,  # a restored backup or a copied manifest
     unguarded,  # finalizer or claim taken away by somebody
+    foreign_claim,  # a restored backup or a copied manifest
     stray,  # a second session with our marker
     asked,  # a fresh look was asked for
+    missing,  # a listing does not show it
     changed,  # made from another spec than the one that stands here
     terminal,  # archived or terminated: stays so
     unseen,  # an id of which nothing was seen yet
@@ -72,7 +76,7 @@ def calls(verdict: Verdict) -> bool:
 def held_back(v: View, verdict: Verdict) -> Verdict:
     """No call while the key is refused, while the other side asked to wait, or before a back-off is over."""
     blocked = v.sight.link.blocked
-    if blocked is not None and (calls(verdict) or _settled(v, verdict)):
+    if blocked is not None and (not v.sight.link.trial if calls(verdict) else _settled(v, verdict)):
         message = blocked.message + (f"; {FORCE}" if v.deleting else "")
         until = v.sight.link.retry_at if calls(verdict) else None
         ready = "Deleting" if v.deleting else blocked.reason
@@ -82,7 +86,8 @@ def held_back(v: View, verdict: Verdict) -> Verdict:
         said = getattr(verdict, "report", None) or Report()
         failure = backoff.failure
         message = f"{failure.message}; {FORCE}" if v.deleting else failure.message
-        return Rest(replace(said, synced=failure.reason, synced_message=message), until=backoff.until)
+        reason = failure.reason if failure.reason in SYNCED else "CallRefused"
+        return Rest(replace(said, synced=reason, synced_message=message), until=backoff.until)
     return verdict
 
 

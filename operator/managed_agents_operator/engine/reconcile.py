@@ -8,6 +8,7 @@ looks it needs; then the verdict is carried out; then the ladder is asked once m
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,7 +38,8 @@ from managed_agents_operator.engine.external import (
     Stop,
 )
 from managed_agents_operator.engine.ladder import decide
-from managed_agents_operator.engine.memory import failed, guarded, learn, looked, meet, recorded, spent, stop_read
+from managed_agents_operator.engine.learning import failed, guarded, looked, meet, recorded, stop_read
+from managed_agents_operator.engine.outcomes import learn, spent, torn
 from managed_agents_operator.engine.ports import Writer
 from managed_agents_operator.engine.status import known, unwritten
 from managed_agents_operator.engine.telling import Scribe
@@ -82,6 +84,7 @@ class Reconciler:
         process: Process,
         terms: Terms,
         ring: Callable[[str], None],
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._kind = kind
         self._writer = writer
@@ -90,6 +93,7 @@ class Reconciler:
         self._process = process
         self._terms = terms
         self._ring = ring
+        self._jitter = jitter
 
     async def reconcile(self, cell: Cell) -> float | None:
         """One pass. Answers the monotonic time to come again, NOW for at once, None for the next bell.
@@ -97,9 +101,10 @@ class Reconciler:
         Raises `ObjectGone` once the object is not there any more.
         """
         try:
-            again = await self._pass(cell)
-        except WriteConflict:
-            return await self._read_again(cell)
+            try:
+                again = await self._pass(cell)
+            except WriteConflict:
+                again = await self._read_again(cell)
         except ClusterUnreachable as error:
             cell.cluster_tries += 1
             log.warning("%s/%s: the cluster did not take a write: %s", cell.namespace, cell.name, error)
@@ -128,7 +133,7 @@ class Reconciler:
         outcome = await self._kind.delete(made.remote.id, "Archive")
         self._scribe.disowned(resource, made.remote.id, outcome)
         if isinstance(outcome, Failure) and outcome.consequence is not Consequence.ABSENT:
-            cell.memory = failed(cell.memory, outcome, self._clock.monotonic())
+            cell.memory = failed(cell.memory, outcome, self._clock.monotonic(), self._jitter())
             return cell.memory.backoff.until if cell.memory.backoff else self._clock.monotonic() + 60.0
         return None
 
@@ -191,18 +196,24 @@ class Reconciler:
             look = verdict.look
             if isinstance(look, REMOTE_LOOKS) and not self._admitted(cell, view, look=True):
                 return None, view
-            answer = await self._kind.observe(view.resource, look)
-            now = self._clock.monotonic()
-            if not (isinstance(look, LookSearch) and answer is False):
-                cell.memory = looked(cell.memory, look, answer, now, view.deleting)
-            if isinstance(look, LookSearch):
+            seen[look] = await self._look(cell, view, look)
+            if isinstance(look, LookSearch) and not isinstance(seen[look], Failure):
                 return verdict, view
-            if isinstance(answer, Stop) and isinstance(look, LookStop) and view.remote is not None:
-                cell.memory = stop_read(cell.memory, look, answer, view.remote, now)
-            seen[look] = answer
             view = self._view(cell, seen)
             verdict = decide(view)
         return verdict, view
+
+    async def _look(self, cell: Cell, view: View, look: Look) -> Any:
+        began = self._clock.monotonic()
+        answer = await self._kind.observe(view.resource, look)
+        now = self._clock.monotonic()
+        if not (isinstance(look, LookSearch) and answer is False):
+            cell.memory = looked(
+                cell.memory, look, answer, began=began, now=now, jitter=self._jitter(), deleting=view.deleting
+            )
+        if isinstance(answer, Stop) and isinstance(look, LookStop) and view.remote is not None:
+            cell.memory = stop_read(cell.memory, look, answer, view.remote, now)
+        return answer
 
     def _admitted(self, cell: Cell, view: View, *, creates: bool = False, look: bool = False) -> bool:
         """Whether the next call may be made now; if not, the resource waits in the budget and is rung."""
@@ -251,6 +262,9 @@ class Reconciler:
         patch = {"metadata": {"finalizers": finalizers, "annotations": {CLAIM_ANNOTATION: verdict.claim.text}}}
         await self._patch_object(cell, patch)
         answer = Session.parse(cell.body)
+        meta = answer.metadata
+        if meta.annotations.get(CLAIM_ANNOTATION) != verdict.claim.text or FINALIZER not in meta.finalizers:
+            raise ClusterUnreachable("finalizer and claim were written, and something took them away at once")
         cell.memory = guarded(cell.memory, verdict, answer, boot, self._terms.permit_life)
         return NOW
 
@@ -281,10 +295,9 @@ class Reconciler:
         try:
             outcome = await self._call(view, verdict)
         except BaseException:
-            # Whatever tore the call off, it may have been carried out: the time of doubt begins now.
-            cell.memory = replace(cell.memory, claim_seen_at=self._clock.monotonic())
+            cell.memory = torn(cell.memory, self._clock.monotonic())
             raise
-        cell.memory = learn(view, cell.memory, verdict, outcome, self._clock.monotonic())
+        cell.memory = learn(view, cell.memory, verdict, outcome, self._clock.monotonic(), self._jitter())
         self._scribe.done(view, verdict, outcome)
         if isinstance(verdict, Send) and not isinstance(outcome, Failure):
             self._kind.take(creates=False)
@@ -331,7 +344,7 @@ class Reconciler:
             return None
         boot = self._clock.boottime()
         again = await self._say(cell, view, verdict)
-        cell.memory = recorded(cell.memory, view.id, boot, self._terms.permit_life)
+        cell.memory = recorded(cell.memory, cell.status, boot, self._terms.permit_life)
         return again if isinstance(verdict, Rest) else NOW
 
     async def _say(self, cell: Cell, view: View, verdict: Verdict) -> float | None:

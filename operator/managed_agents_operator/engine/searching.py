@@ -6,10 +6,11 @@ Used by the rungs of claiming.py and deletion.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from managed_agents_operator.engine.claim import Claim
-from managed_agents_operator.engine.external import Found, LookAgent, LookSearch, Remote
+from managed_agents_operator.engine.external import Absent, Found, LookAgent, LookSearch, LookSession, Remote
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -23,29 +24,40 @@ SEARCHING = Report(
     "Progressing",
     "a search for the session is under way",
 )
+UNTIL_THEN = "until then nothing is created, released or called lost"
 KEPT = frozenset({"CreationUnknown", "DuplicateSession", "OwnedElsewhere", "WrongWorkspace"})
 """What stays in Ready while it is searched once more, as after a restart."""
 
 
-def seek(v: View, claim: Claim | None, uids: tuple[str, ...], report: Report = SEARCHING) -> Found | Verdict:
-    """What a search for these uids says: a match at any time; nothing, only after the whole time of doubt.
+def seek(
+    v: View,
+    claim: Claim | None,
+    uids: tuple[str, ...],
+    report: Report = SEARCHING,
+    *,
+    settles: Callable[[Remote], bool] = lambda _: True,
+    narrow: bool = True,
+) -> Found | Verdict:
+    """What a search for these uids says: a match that settles it at any time, all else after the whole time of doubt.
 
-    Until then the verdict that goes on with it.
+    Until then the verdict that goes on with it. `narrow` lists the sessions of the claim's agent alone.
     """
     found = v.sight.search
-    if found is not None and found.began_at < v.memory.claim_seen_at:
+    if found is not None and found.began_at < max(v.memory.claim_seen_at, v.memory.asked[1] if v.memory.asked else 0.0):
         found = None
-    if found is not None and _matches(found, uids):
+    if found is not None and any(r.marker is not None and r.marker.uid in uids and settles(r) for r in found.matches):
         return found
     end = v.memory.claim_seen_at + v.terms.doubt
     if found is not None and found.began_at >= end:
         return _nothing(v, claim, found)
     pause = min(2.0 ** max(v.memory.searches - 1, 0), LONGEST_PAUSE)
     due = v.now if found is None or v.now >= end else min(found.began_at + pause, end)
-    shown = None if _ready_reason(v) in KEPT else report
+    ready = v.told("Ready")
+    shown = None if ready is not None and ready.reason in KEPT else report
     if v.now < due:
         return Rest(shown, until=due)
-    return Ask(LookSearch(uids, claim.agent if claim else None, _since(v, claim), v.now), shown)
+    agent = claim.agent if claim and narrow else None
+    return Ask(LookSearch(uids, agent, _since(v, claim), v.now), shown)
 
 
 def oldest_live(remotes: tuple[Remote, ...]) -> Remote:
@@ -64,7 +76,22 @@ def in_right_workspace(v: View, answered: str | None, agent: str | None) -> bool
     return Ask(look) if seen is None else seen
 
 
-def wrong_workspace(v: View, way_out: str = "until then nothing is created, released or called lost") -> Rest:
+def proved_gone(v: View, id: str, way_out: str = UNTIL_THEN) -> Verdict | None:
+    """What must be done before a 404 of the session in status counts; None if it does.
+
+    An old one proves nothing, since it may be the answer to another key.
+    """
+    absent = v.sight.absent
+    if absent is None or (v.now - absent.seen_at > v.terms.fresh and v.saw(LookSession(id), Absent) is None):
+        return Ask(LookSession(id))
+    agent = v.resource.status.agent
+    right = in_right_workspace(v, absent.workspace, agent.id if agent else None)
+    if isinstance(right, Ask):
+        return right
+    return None if right else wrong_workspace(v, way_out)
+
+
+def wrong_workspace(v: View, way_out: str = UNTIL_THEN) -> Rest:
     """Nothing is concluded from the answers to a key of another workspace."""
     return Rest(
         Report(
@@ -75,10 +102,6 @@ def wrong_workspace(v: View, way_out: str = "until then nothing is created, rele
             "the key belongs to another workspace",
         )
     )
-
-
-def _matches(found: Found, uids: tuple[str, ...]) -> bool:
-    return any(r.marker is not None and r.marker.uid in uids for r in found.matches)
 
 
 def _nothing(v: View, claim: Claim | None, found: Found) -> Found | Verdict:
@@ -105,12 +128,9 @@ def _since(v: View, claim: Claim | None) -> str:
     made = (claim.made if claim else None) or v.resource.metadata.creation_timestamp
     if made.tzinfo is None:
         made = made.replace(tzinfo=UTC)
-    return _rfc3339(made - SKEW)
+    return rfc3339(made - SKEW)
 
 
-def _rfc3339(time: datetime) -> str:
+def rfc3339(time: datetime) -> str:
+    """A time as claims and the API write it."""
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _ready_reason(v: View) -> str | None:
-    return next((c.reason for c in v.resource.status.conditions or () if c.type == "Ready"), None)

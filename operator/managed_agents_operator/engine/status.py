@@ -12,8 +12,9 @@ from typing import Any
 from managed_agents_operator.api.base import Condition
 from managed_agents_operator.engine.conditions import STOPS, conditions
 from managed_agents_operator.engine.drift import difference
+from managed_agents_operator.engine.memory import Memory
 from managed_agents_operator.engine.verdict import Report
-from managed_agents_operator.engine.view import Memory, View
+from managed_agents_operator.engine.view import View
 
 Status = dict[str, Any]
 
@@ -119,6 +120,8 @@ def _idle(after: Status, v: View) -> None:
 
 
 def _bookkeeping(after: Status, v: View) -> None:
+    if v.memory.asked is not None and _heeded(v, v.memory.asked[1]):
+        after["lastHandledReconcileAt"] = v.memory.asked[0]
     if not after.get("id"):
         return
     after.pop("creation", None)
@@ -128,9 +131,14 @@ def _bookkeeping(after: Status, v: View) -> None:
     if v.remote is not None and v.id is not None and difference(v, v.remote, "metadata") is None:
         keys = sorted(v.resource.spec.metadata or ())
         _set(after, {"managedMetadataKeys": keys or None})
-    wish, newest = v.memory.asked, v.remote or v.sight.absent
-    if wish is not None and newest is not None and newest.seen_at >= wish[1]:
-        after["lastHandledReconcileAt"] = wish[0]
+
+
+def _heeded(v: View, asked_at: float) -> bool:
+    """Whether a fresh look was had, or without a session a fresh search or a fresh claim."""
+    if v.id is None:
+        return not v.memory.retry or (v.sight.search is not None and v.sight.search.began_at >= asked_at)
+    newest = v.remote or v.sight.absent
+    return newest is not None and newest.seen_at >= asked_at
 
 
 def _finished(after: Status, before: tuple[Condition, ...]) -> str | None:

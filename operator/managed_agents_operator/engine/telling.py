@@ -82,6 +82,8 @@ class Scribe:
         except WriteRefused as error:
             log.warning("%s/%s: status was refused (%s), only id and conditions are written", *where, error.code)
             least = {"status": patch(bare(before), bare(after))}
+            if not least["status"]:
+                return
             try:
                 body = await self._writer.patch_status(*where, least, resource_version=version)
             except WriteRefused as again:

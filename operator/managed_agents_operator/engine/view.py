@@ -1,16 +1,16 @@
 """Everything a decision is made from, gathered: the rungs of the ladder are functions of a `View` and of nothing else.
 
-The reconciler builds it; `Memory` is what one process keeps of one resource and may lose at any time.
+The reconciler builds it, from the object, the outside and the memory of the process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from managed_agents_operator.api.base import Condition
 from managed_agents_operator.api.session import (
     CLAIM_ANNOTATION,
     FINALIZER,
@@ -19,8 +19,8 @@ from managed_agents_operator.api.session import (
     immutable_part,
 )
 from managed_agents_operator.engine.claim import Claim, Marker, digest
-from managed_agents_operator.engine.errors import Failure
-from managed_agents_operator.engine.external import Created, Look, Remote, Sight, Stop
+from managed_agents_operator.engine.external import Look, LookSession, Remote, Sight
+from managed_agents_operator.engine.memory import Memory, Permit, kick_key
 
 T = TypeVar("T")
 
@@ -57,85 +57,6 @@ class Process:
     cluster: str
     started: datetime
     connection: str = "environment"
-
-
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """The right to one POST, for this very claim and object, until `deadline` (seconds of the boot clock)."""
-
-    claim: Claim
-    resource: Session
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Nothing is tried before `until` (monotonic)."""
-
-    tries: int
-    until: float
-    failure: Failure
-    looking: bool = False
-    """Whether a read failed: then a read that succeeds ends it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A step that was refused for this generation; tried again after `until` (monotonic), or when `idle` comes."""
-
-    generation: int
-    until: float
-    reason: str
-    message: str
-    idle: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What this process keeps of one resource. All of it may be lost: the ladder then looks instead of remembering."""
-
-    claim_text: str | None = None
-    claim_seen_at: float = 0.0
-    searches: int = 0
-    settled: str | None = None
-    """The claim (whole annotation) of which this process knows that it made nothing."""
-    unanswered: Claim | None = None
-    """The claim of a POST of ours whose outcome is unknown."""
-    permit: Permit | None = None
-    created: Created | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Status fields that are known and not written yet."""
-    allows: bool = False
-    """Whether writing the facts permits a send."""
-    kick_permit: tuple[str, float] | None = None
-    """The session that may be sent its first events once, until then (seconds of the boot clock)."""
-    kick_settled: str | None = None
-    """The session of which this process knows that no first event is on its way to it."""
-    kick_seen_at: float | None = None
-    kick_key: str = ""
-    kick_listings: int = 0
-    interrupted_at: float | None = None
-    polls: int = 0
-    fresh_after: float = float("-inf")
-    """What was seen before this is too old for a mutation to hang on it."""
-    backoff: Backoff | None = None
-    refusals: Mapping[str, Refusal] = field(default_factory=dict)
-    repeats: Mapping[str, tuple[str, int, float]] = field(default_factory=dict)
-    """Per step the digest of the last accepted change, how often it was accepted, and not before when again."""
-    stop: Stop | None = None
-    stop_read: str | None = None
-    """What the session looked like when its stop reason was last read."""
-    stop_reads: int = 0
-    stop_due: float = 0.0
-    asked: tuple[str, float] | None = None
-    """The last wish to look anew, and when this process first saw it."""
-    generation: int = 0
-    retry: bool = False
-    """Somebody asked, or a Secret changed: what was refused is tried again."""
-    kick_look_at: float = 0.0
-    poll_at: float = 0.0
-    written_at: float = float("-inf")
-    """When status was last written."""
 
 
 @dataclass(frozen=True)
@@ -245,8 +166,8 @@ class View:
 
     @property
     def workspace(self) -> str | None:
-        """Where the session was made, or the claim was written."""
-        return (self.claim.workspace if self.claim else None) or self.resource.status.workspace_id
+        """Where the session was made; before that is known, where the claim was written."""
+        return self.resource.status.workspace_id or (self.claim.workspace if self.claim else None)
 
     @property
     def settled(self) -> bool:
@@ -266,18 +187,25 @@ class View:
             return None
         return permit if permit.resource.metadata.generation == self.generation else None
 
+    @property
+    def kick_key(self) -> str:
+        """The state of the kick-off, as status has it."""
+        sent = self.resource.status.kickoff
+        return kick_key(self.id, sent.tries if sent else None, sent.at if sent else None)
+
     def saw(self, look: Look, kind: type[T]) -> T | None:
         """What was seen in this pass for a look, if it was seen and is of that kind."""
         seen = self.sight.seen.get(look)
         return seen if isinstance(seen, kind) else None
 
+    def told(self, type_: str) -> Condition | None:
+        """A condition as it stands in status."""
+        return next((c for c in self.resource.status.conditions or () if c.type == type_), None)
+
     def fresh(self, remote: Remote) -> bool:
-        """Whether a mutation may hang on what was seen: a single read, and not long ago."""
-        return (
-            not remote.listed
-            and remote.seen_at >= self.memory.fresh_after
-            and self.now - remote.seen_at <= self.terms.fresh
-        )
+        """Whether a mutation may hang on what was seen: a single read of this pass, however slow, or not long ago."""
+        young = self.saw(LookSession(remote.id), Remote) is not None or self.now - remote.seen_at <= self.terms.fresh
+        return not remote.listed and remote.seen_at >= self.memory.fresh_after and young
 
     @property
     def stamp(self) -> str:

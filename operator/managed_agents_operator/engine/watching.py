@@ -1,6 +1,6 @@
 """Looking: when a session must be read anew, why it is idle, and what there is to say when nothing is to be done.
 
-Rungs `asked`, `unseen`, `stopped` and `rest` of the ladder. None of them acts.
+Rungs `asked`, `missing`, `unseen`, `stopped` and `rest` of the ladder. None of them acts.
 """
 
 from __future__ import annotations
@@ -27,15 +27,21 @@ def asked(v: View) -> Verdict | None:
     return Ask(LookSession(v.id))
 
 
-def unseen(v: View) -> Verdict | None:
-    """An id and nothing seen of it: the sweep brings it, and where the sweep does not list it, a GET tells why."""
+def missing(v: View) -> Verdict | None:
+    """A listing that should show the session does not, or status knows that it ended and we do not: a GET tells."""
+    since, remote, status = v.sight.missing_at, v.remote, v.resource.status
     if v.id is None or v.sight.absent is not None:
         return None
-    remote = v.remote
-    missing = v.sight.missing_at
-    if missing is not None and (remote is None or remote.seen_at < missing):
+    if since is not None and (remote is None or remote.seen_at < since):
         return Ask(LookSession(v.id))
-    if remote is not None:
+    ended = bool(status.archived_at) or status.state == "terminated"
+    outdated = ended and remote is not None and not remote.terminal and not v.fresh(remote)
+    return Ask(LookSession(v.id)) if outdated else None
+
+
+def unseen(v: View) -> Verdict | None:
+    """An id and nothing seen of it: the next sweep brings it."""
+    if v.id is None or v.sight.absent is not None or v.remote is not None:
         return None
     if v.resource.status.observed_generation != v.generation:
         return Ask(LookSession(v.id))
@@ -113,8 +119,12 @@ def _ready(v: View, remote: Remote) -> tuple[str, str]:
     if remote.state != "idle":
         return STATES[remote.state], said(READY[STATES[remote.state]].meaning)
     reason, _ = STOPS.get(v.resource.status.stop_reason or "", ("Idle", None))
-    message = said(READY[reason].meaning)
-    if reason == "ActionRequired" and v.memory.stop and v.memory.stop.asked:
+    message, told = said(READY[reason].meaning), v.told("Ready")
+    if reason != "ActionRequired":
+        return reason, message
+    if v.memory.stop is None and told is not None and told.reason == reason:
+        return reason, told.message
+    if v.memory.stop and v.memory.stop.asked:
         message = f"the session waits for an answer to {', '.join(v.memory.stop.asked)}: send it an event that answers"
     return reason, message
 

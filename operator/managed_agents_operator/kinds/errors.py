@@ -6,12 +6,15 @@ they name the field of the spec that it seems to be about.
 
 from __future__ import annotations
 
+import re
+
 from managed_agents_operator.api.session import SessionSpec
 from managed_agents_operator.claude.errors import (
     BadRequest,
     BillingRequired,
     ClaudeError,
     Conflict,
+    CursorRefused,
     Forbidden,
     NotFound,
     RateLimited,
@@ -44,6 +47,8 @@ def failure(error: ClaudeError, now: float, *, creates: bool = False) -> Failure
             return Failure(Consequence.BLOCKED, reason, message, workspace=error.workspace)
     if isinstance(error, NotFound) and not creates:
         return Failure(Consequence.ABSENT, "NotFound", error.message, workspace=error.workspace)
+    if isinstance(error, CursorRefused):
+        return Failure(Consequence.LATER, "CallRefused", error.message, workspace=error.workspace)
     if isinstance(error, BadRequest | NotFound):
         return Failure(Consequence.REFUSED, "InvalidSpec", error.message, workspace=error.workspace)
     if isinstance(error, RateLimited):
@@ -60,7 +65,9 @@ def failure(error: ClaudeError, now: float, *, creates: bool = False) -> Failure
 
 
 def refused_spec(failure: Failure, spec: SessionSpec) -> Failure:
-    """A refused creation, told with the field to mend."""
+    """A refused creation, told with the field to mend; any other failure as it is."""
+    if failure.consequence is not Consequence.REFUSED:
+        return failure
     where = field_of(failure.message, spec)
     message = f"the API refused the session: {failure.message.rstrip('.')}; mend {where}"
     return Failure(failure.consequence, failure.reason, message, workspace=failure.workspace)
@@ -68,19 +75,10 @@ def refused_spec(failure: Failure, spec: SessionSpec) -> Failure:
 
 def field_of(message: str, spec: SessionSpec) -> str:
     """The field of the spec that a refusal is about: the one whose id it names, else the one whose word it uses."""
-    ids = {spec.agent.id: "spec.agent.id", spec.environment.id: "spec.environment.id"}
-    ids |= {vault.id: f"spec.vaults[{at}].id" for at, vault in enumerate(spec.vaults)}
-    for resource in spec.resources:
-        where = f"spec.resources[{resource.name}]"
-        if resource.file:
-            ids[resource.file.file_id] = f"{where}.file.fileId"
-        elif resource.github_repository:
-            ids[resource.github_repository.url] = f"{where}.githubRepository.url"
-        elif resource.memory_store:
-            ids[resource.memory_store.id] = f"{where}.memoryStore.id"
-    named = [field for id, field in ids.items() if id in message]
+    named = [(id, field) for id, field in _ids(spec) if re.search(rf"(?<![\w-]){re.escape(id)}(?![\w-])", message)]
     if named:
-        return max(named, key=len)
+        # What is named in full is meant, not an id that is a part of it.
+        return max(named, key=lambda one: len(one[0]))[1]
     low = message.lower()
     words = {
         "max_list_cost": "spec.budget.maxListCost",
@@ -101,3 +99,17 @@ def field_of(message: str, spec: SessionSpec) -> str:
         "agent": "spec.agent.id",
     }
     return next((field for word, field in words.items() if word in low), "the spec (most likely spec.agent.id)")
+
+
+def _ids(spec: SessionSpec) -> list[tuple[str, str]]:
+    ids = [(spec.agent.id, "spec.agent.id"), (spec.environment.id, "spec.environment.id")]
+    ids += [(vault.id, f"spec.vaults[{at}].id") for at, vault in enumerate(spec.vaults)]
+    for resource in spec.resources:
+        where = f"spec.resources[{resource.name}]"
+        if resource.file:
+            ids.append((resource.file.file_id, f"{where}.file.fileId"))
+        elif resource.github_repository:
+            ids.append((resource.github_repository.url, f"{where}.githubRepository.url"))
+        elif resource.memory_store:
+            ids.append((resource.memory_store.id, f"{where}.memoryStore.id"))
+    return ids

@@ -6,81 +6,93 @@ is asked without it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from managed_agents_operator.api.status import Kickoff
 from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.errors import BadRequest, NotFound
+from managed_agents_operator.claude.errors import BadRequest, CursorRefused, NotFound
 from managed_agents_operator.claude.models import Event
 from managed_agents_operator.engine.drift import subset
 from managed_agents_operator.engine.external import Absent, Delivery, Remote, Stop
+from managed_agents_operator.kinds.moments import moment
 
 FIRST = ("user.message", "user.define_outcome")
 IDLE = "session.status_idle"
 STARTED = "session.status_running"
+FROM_CLIENTS = ("user.", "system.message")
+
+Order = Literal["asc", "desc"]
 
 
-async def _events(client: Client, id: str, types: Sequence[str], order: Literal["asc", "desc"]) -> AsyncIterator[Event]:
+async def _events(client: Client, id: str, types: Sequence[str], order: Order) -> AsyncIterator[Event]:
+    filtered = client.iterate_events(id, types=types, order=order)
     try:
-        async for page in client.iterate_events(id, types=types, order=order):
-            for event in page.value.items:
-                yield event
+        first = await anext(filtered, None)
     except BadRequest:
-        pass
-    else:
-        return
-    async for page in client.iterate_events(id, order=order):
+        filtered = client.iterate_events(id, order=order)
+        first = await anext(filtered, None)
+    for event in first.value.items if first is not None else ():
+        if event.type in types:
+            yield event
+    async for page in filtered:
         for event in page.value.items:
             if event.type in types:
                 yield event
 
 
 async def delivery(
-    client: Client, look: Awaitable[Remote | Absent], id: str, declared: Sequence[Mapping[str, Any]]
+    client: Client, look: Callable[[], Awaitable[Remote | Absent]], id: str, declared: Sequence[Mapping[str, Any]]
 ) -> Delivery:
     """Whether the declared events are among those of the session, or it shows any sign of work."""
-    seen: list[Event] = [event async for event in _events(client, id, (*FIRST, STARTED), "asc")]
-    ids, at = [], None
-    rest = [event for event in seen if event.type in FIRST]
+    seen = [event async for event in _events(client, id, (*FIRST, STARTED), "asc")]
+    rest = [(event, event.model_dump(mode="json")) for event in seen if event.type in FIRST]
+    found = []
     for wish in declared:
-        found = next((e for e in rest if subset(wish, e.model_dump(mode="json"))), None)
-        if found is None:
-            break
-        rest.remove(found)
-        ids.append(found.id or "")
-        at = found.processed_at or at
-    one = await look
+        place = next((n for n, (_, told) in enumerate(rest) if subset(wish, told)), None)
+        if place is not None:
+            found.append(rest.pop(place)[0])
+    one = await look()
     worked = any(e.type == STARTED for e in seen) or (isinstance(one, Remote) and (one.worked or one.state != "idle"))
-    whole = len(ids) == len(declared)
     # They go out all together or not at all, so that one of them proves the others.
-    return Delivery(tuple(i for i in ids if i) if ids else None, worked or (bool(ids) and not whole), at)
+    ids = tuple(event.id for event in found if event.id) if found else None
+    at = next((stamp for event in reversed(found) if (stamp := moment(event.processed_at))), None)
+    return Delivery(ids, worked or 0 < len(found) < len(declared), at)
 
 
-async def stop(client: Client, id: str, kickoff: Kickoff | None) -> Stop:
-    """The last idle event, and whether it came after our own first events."""
+async def stop(client: Client, id: str, kickoff: Kickoff | None, *, over: bool = False) -> Stop:
+    """The last idle event, and whether it came after our own first events; `over` tells that one that did was seen."""
     sent = set(kickoff.event_ids or ()) if kickoff else set()
     last: Event | None = None
     try:
         async for event in _events(client, id, (IDLE, *FIRST), "desc"):
             if event.type == IDLE:
                 last = last or event
+                if over:
+                    return _stop(last, own=True)
             elif event.id in sent or not sent:
-                return _stop(last, own=last is not None)
+                return _stop(last, own=last is not None and not _queued(event, last))
+    except CursorRefused:
+        raise
     except (NotFound, BadRequest):
         return Stop(None)
     return _stop(last, own=False)
 
 
+def _queued(event: Event, idle: Event) -> bool:
+    """Wherever a server lists what it has not begun with: no idle event came of it yet."""
+    return event.processed_at is None and idle.processed_at is not None
+
+
 def _stop(event: Event | None, *, own: bool) -> Stop:
     if event is None or event.stop_reason is None:
         return Stop(None, own=own)
-    return Stop(event.stop_reason.type, event.processed_at, own, tuple(event.stop_reason.event_ids))
+    return Stop(event.stop_reason.type, moment(event.processed_at), own, tuple(event.stop_reason.event_ids))
 
 
 async def spoken_to(client: Client, id: str) -> bool:
-    """Whether any client ever sent it an event."""
-    types = (*FIRST, "user.interrupt", "user.tool_confirmation", "user.custom_tool_result", "user.tool_result")
-    async for _ in _events(client, id, types, "asc"):
-        return True
+    """Whether any client ever sent it an event, of whatever type: a filter would leave out the types we don't know."""
+    async for page in client.iterate_events(id):
+        if any(event.type.startswith(FROM_CLIENTS) for event in page.value.items):
+            return True
     return False

@@ -56,7 +56,7 @@ class Roster(Protocol):
 class Observatory:
     """Snapshots of sessions. Times are monotonic.
 
-    `cluster` is the uid that the markers of this cluster begin with, `namespaces` are those served here, all where empty.
+    `cluster` is the uid that the markers of this cluster begin with, `namespaces` are those served here, or all.
     """
 
     def __init__(self, roster: Roster, bells: Bells, cluster: str, namespaces: Collection[str] = ()) -> None:
@@ -83,11 +83,11 @@ class Observatory:
         entry = self._entries.get(one.id)
         if entry is not None and entry.remote.seen_at > one.seen_at:
             return entry.remote
+        self._unindex(one.id)
         self._entries[one.id] = Entry(one, raw)
         if (absent := self._absent.get(one.id)) and absent.seen_at <= one.seen_at:
             del self._absent[one.id]
-        if self._missing.get(one.id, float("inf")) <= one.seen_at:
-            del self._missing[one.id]
+        self._shown(one.id, one.seen_at)
         if one.metadata:
             self.keeps_metadata = True
         if marker := one.marker:
@@ -98,12 +98,15 @@ class Observatory:
         """Metadata was seen to be kept on this connection; the contrary is never proved."""
         self.keeps_metadata = self.keeps_metadata or kept
 
-    def gone(self, id: str, workspace: str | None, seen_at: float) -> Absent:
-        """A 404 came for a session."""
-        absent = Absent(workspace, seen_at)
-        self._absent[id] = absent
+    def gone(self, id: str, workspace: str | None, seen_at: float) -> Remote | Absent:
+        """A 404 came for a session; answers the newest, as `put` does."""
+        entry, known = self._entries.get(id), self._absent.get(id)
+        if entry is not None and entry.remote.seen_at > seen_at and known is None:
+            return entry.remote
+        if known is None or known.seen_at <= seen_at:
+            known = self._absent[id] = Absent(workspace, seen_at)
         self._missing.pop(id, None)
-        return absent
+        return known
 
     def snapshot(self, id: str) -> Remote | None:
         """The newest sight of a session; None while it was never seen, or was gone when last looked for."""
@@ -129,49 +132,58 @@ class Observatory:
         """Take an item of a listing in; one that changed rings."""
         id = item["id"]
         entry = self._entries.get(id)
+        if entry is None and not self._concerns(id, item):
+            return
         raw = fingerprint(item)
         if entry is not None and entry.raw == raw and id not in self._absent:
             entry.remote = replace(entry.remote, seen_at=max(entry.remote.seen_at, seen_at))
-            self._missing.pop(id, None)
-            return
-        metadata = item.get("metadata")
-        if metadata:
-            self.keeps_metadata = True
-        marker = Marker.parse({k: str(v) for k, v in metadata.items()}) if isinstance(metadata, dict) else None
-        if not self._roster.tracks(id) and marker is None and entry is None:
+            self._shown(id, seen_at)
             return
         try:
-            self.take(remote(_whole(item, entry), seen_at, listed=True), raw)
+            newest = self.take(remote(_whole(item, entry), seen_at, listed=True), raw)
         except ValidationError:
             log.warning("session %s can't be read", id)
             return
+        if newest.seen_at > seen_at:
+            return
         self._bells.session(id)
-        if marker is not None:
+        if marker := newest.marker:
             self._bells.resource(marker.uid)
+
+    def _concerns(self, id: str, item: dict[str, Any]) -> bool:
+        """Whether it is one of ours or may have been; of a workspace's other sessions nothing is kept."""
+        metadata = item.get("metadata")
+        if not isinstance(metadata, dict) or not metadata:
+            return self._roster.tracks(id)
+        self.keeps_metadata = True
+        if self._roster.tracks(id):
+            return True
+        marker = Marker.parse({k: str(v) for k, v in metadata.items()})
+        return marker is not None and (self._roster.knows(marker.uid) or self._made_here(marker.owner))
 
     def missed(self, expected: Iterable[str], listed: Mapping[str, float], began: float) -> None:
         """A whole listing is over: those that it should have shown and did not are to be looked at."""
-        for id in list(expected):
-            seen = self._entries.get(id)
-            newest = max(seen.remote.seen_at if seen else 0.0, self._absent[id].seen_at if id in self._absent else 0.0)
-            if id in listed or newest >= began or id in self._absent:
+        for id in expected:
+            if id in listed or id in self._absent:
                 continue
-            if seen is not None and seen.remote.terminal:
+            seen = self._entries.get(id)
+            if seen is not None and (seen.remote.seen_at >= began or seen.remote.terminal):
                 continue
             self._missing[id] = began
             self._bells.session(id)
 
     def forget(self, listed: Mapping[str, float], began: float) -> None:
         """Sessions of nobody here that are not listed any more are not kept; one just made is younger than the list."""
-        old = [id for id in self._entries if id not in listed and not self._roster.tracks(id)]
-        for id in [id for id in old if self._entries[id].remote.seen_at < began]:
-            marker = self._entries.pop(id).remote.marker
-            self._missing.pop(id, None)
+        sights: Mapping[str, float] = {id: entry.remote.seen_at for id, entry in self._entries.items()}
+        absences = {id: absent.seen_at for id, absent in self._absent.items()}
+        for id, seen_at in (*sights.items(), *absences.items(), *self._missing.items()):
+            newest = max(seen_at, sights.get(id, seen_at), absences.get(id, seen_at))
+            if id in listed or newest >= began or self._roster.tracks(id):
+                continue
+            self._unindex(id)
+            self._entries.pop(id, None)
             self._absent.pop(id, None)
-            if marker and (ids := self._by_uid.get(marker.uid)):
-                ids.discard(id)
-                if not ids:
-                    del self._by_uid[marker.uid]
+            self._missing.pop(id, None)
 
     def of_nobody(self, listed: Mapping[str, float]) -> dict[str, str]:
         """Living sessions with a marker of this cluster whose resource is not there: id to owner."""
@@ -185,7 +197,26 @@ class Observatory:
 
     def _served(self, owner: str | None) -> bool:
         parts = (owner or "").split("/")
-        return parts[0] == self._cluster and len(parts) == 3 and (not self._namespaces or parts[1] in self._namespaces)
+        return self._made_here(owner) and (not self._namespaces or parts[1] in self._namespaces)
+
+    def _made_here(self, owner: str | None) -> bool:
+        parts = (owner or "").split("/")
+        return parts[0] == self._cluster and len(parts) == 3
+
+    # what is kept of them
+
+    def _shown(self, id: str, seen_at: float) -> None:
+        if self._missing.get(id, float("inf")) <= seen_at:
+            del self._missing[id]
+
+    def _unindex(self, id: str) -> None:
+        """Its marker may be another one by now, or it is not kept any more."""
+        entry = self._entries.get(id)
+        marker = entry.remote.marker if entry is not None else None
+        if marker is not None and (ids := self._by_uid.get(marker.uid)):
+            ids.discard(id)
+            if not ids:
+                del self._by_uid[marker.uid]
 
 
 def _whole(item: dict[str, Any], entry: Entry | None) -> Session:

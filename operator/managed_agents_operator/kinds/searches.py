@@ -9,25 +9,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.errors import BadRequest, ClaudeError
+from managed_agents_operator.claude.errors import BadRequest, ClaudeError, NotFound
 from managed_agents_operator.claude.models import Session
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.claim import Marker
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Found, LookSearch, Remote
+from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
+from managed_agents_operator.kinds.moments import instant
 from managed_agents_operator.kinds.projection import remote
 
 log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.05
 """How long a listing waits for others that want the same."""
+KEPT_SECONDS = 3600.0
+"""How long a result is kept that nobody gave back, as of a resource that went while it was searched for."""
 
 
 class Searches:
@@ -36,12 +39,14 @@ class Searches:
     def __init__(
         self,
         client: Client,
+        circuit: Circuit,
         monotonic: Callable[[], float],
         ring: Callable[[str], None],
         seen: Callable[[Remote], Remote],
         keeps: Callable[[bool], None],
     ) -> None:
         self._client = client
+        self._circuit = circuit
         self._monotonic = monotonic
         self._ring = ring
         self._seen = seen
@@ -49,15 +54,19 @@ class Searches:
         self._wanted: dict[str, LookSearch] = {}
         self._running: set[str] = set()
         self._found: dict[str, Found] = {}
-        self._failed: dict[str, Failure] = {}
+        self._failed: dict[str, tuple[Failure, float]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def want(self, uid: str, look: LookSearch) -> bool | Failure:
         """Order a search: True if it was not on its way yet, or the failure of the last one, told once."""
-        if uid in self._wanted or uid in self._running:
+        if uid in self._wanted:
+            # What is asked last counts: the listing has not begun.
+            self._wanted[uid] = look
+            return False
+        if uid in self._running:
             return False
         if uid in self._failed:
-            return self._failed.pop(uid)
+            return self._failed.pop(uid)[0]
         self._wanted[uid] = look
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work(), name="searches")
@@ -72,53 +81,60 @@ class Searches:
         self._found.pop(uid, None)
         self._failed.pop(uid, None)
 
+    async def close(self) -> None:
+        """End a listing that is under way, as nobody will read it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
     async def _work(self) -> None:
         while self._wanted:
             await asyncio.sleep(GATHER_SECONDS)
             batch, self._wanted = self._wanted, {}
             self._running = set(batch)
+            self._drop_old()
             try:
                 await self._list(batch)
             except ClaudeError as error:
-                trouble = failure(error, self._monotonic())
-                self._failed.update(dict.fromkeys(batch, trouble))
+                now = self._monotonic()
+                trouble = failure(error, now)
+                self._circuit.failed(trouble, "read")
+                self._failed.update(dict.fromkeys(batch, (trouble, now)))
+            else:
+                self._circuit.succeeded("read")
             finally:
                 self._running = set()
                 for uid in batch:
                     self._ring(uid)
 
+    def _drop_old(self) -> None:
+        since = self._monotonic() - KEPT_SECONDS
+        self._found = {uid: found for uid, found in self._found.items() if found.began_at >= since}
+        self._failed = {uid: failed for uid, failed in self._failed.items() if failed[1] >= since}
+
     async def _list(self, batch: dict[str, LookSearch]) -> None:
         agents = {look.agent for look in batch.values()}
         agent = agents.pop() if len(agents) == 1 else None
-        since = min(batch.values(), key=lambda look: _time(look.since)).since
+        since = min((look.since for look in batch.values()), key=lambda since: _seconds(since, float("inf")))
         try:
             await self._whole_listing(batch, agent, since)
-        except BadRequest:
+        except (BadRequest, NotFound):
             # Servers differ in the filters they take; without any the listing is longer and says the same.
             await self._whole_listing(batch, None, None)
 
     async def _whole_listing(self, batch: dict[str, LookSearch], agent: str | None, since: str | None) -> None:
-        began = self._monotonic()
-        workspace, items = None, dict[str, tuple[dict[str, Any], float]]()
+        listing = _Listing({uid for look in batch.values() for uid in look.uids}, self._monotonic())
         pages = self._client.iterate_sessions(
             agent_id=agent, created_at_gte=since, include_archived=True, order="asc", before_page=self._turn
         )
-        at = began
+        asked_at = listing.began
         async for page in pages:
-            workspace = page.workspace or workspace
-            items.update({item["id"]: (item, at) for item in page.value.items})
-            at = self._monotonic()
-        if any(item.get("metadata") for item, _ in items.values()):
+            listing.read(page.value.items, page.workspace, asked_at)
+            asked_at = self._monotonic()
+        if listing.keeps:
             self._keeps(True)
-        keeps = any(item.get("metadata") for item, _ in items.values())
-        matches = _by_uid(items)
-        for uid, look in batch.items():
-            mine = [r for wanted in look.uids for r in matches.get(wanted, ())]
-            for one in mine:
-                self._seen(one)
-            mine.sort(key=lambda r: (r.created_at, r.id))
-            recent = any(_counts(item, look) for item, _ in items.values())
-            self._found[uid] = Found(tuple(mine), began, workspace, keeps, recent)
+        listing.matches = [self._seen(one) for one in listing.matches]
+        self._found |= listing.found(batch)
 
     async def _turn(self) -> None:
         if self._client.budget is not None:
@@ -126,33 +142,61 @@ class Searches:
             ticket.spend()
 
 
-def _by_uid(items: dict[str, tuple[dict[str, Any], float]]) -> dict[str, list[Remote]]:
-    found: dict[str, list[Remote]] = {}
-    for item, at in items.values():
-        metadata = item.get("metadata")
-        marker = Marker.parse({k: str(v) for k, v in metadata.items()}) if isinstance(metadata, dict) else None
-        if marker is None:
-            continue
+class _Listing:
+    """What is kept of one listing: the sessions asked for, and how young the youngest of each agent is."""
+
+    def __init__(self, uids: set[str], began: float) -> None:
+        self.began = began
+        self.keeps = False
+        self.matches: list[Remote] = []
+        self._uids = uids
+        self._workspace: str | None = None
+        self._youngest: dict[str | None, float] = {}
+
+    def read(self, items: list[dict[str, Any]], workspace: str | None, asked_at: float) -> None:
+        """Take in one page."""
+        self._workspace = workspace or self._workspace
+        for item in items:
+            agent = item.get("agent")
+            made_by = agent.get("id") if isinstance(agent, dict) else agent
+            made_by = made_by if isinstance(made_by, str) else None
+            # One that does not say when it was made may be younger than anything.
+            created = _seconds(item.get("created_at"), float("inf"))
+            self._youngest[made_by] = max(created, self._youngest.get(made_by, created))
+            metadata = item.get("metadata")
+            if isinstance(metadata, dict) and metadata:
+                self.keeps = True
+                self._match(item, metadata, asked_at)
+
+    def _match(self, item: dict[str, Any], metadata: dict[str, Any], asked_at: float) -> None:
+        marker = Marker.parse({k: str(v) for k, v in metadata.items()})
+        if marker is None or marker.uid not in self._uids:
+            return
         try:
-            found.setdefault(marker.uid, []).append(remote(Session.model_validate(item), at, listed=True))
+            self.matches.append(remote(Session.model_validate(item), asked_at, listed=True))
         except ValidationError:
             log.warning("session %s can't be read", item["id"])
-    return found
+
+    def found(self, batch: dict[str, LookSearch]) -> dict[str, Found]:
+        """What it says of each wish, once it is whole. A session that moved between pages counts once."""
+        by_uid: dict[str, dict[str, Remote]] = {}
+        for one in self.matches:
+            if one.marker is not None:
+                by_uid.setdefault(one.marker.uid, {})[one.id] = one
+        answers = {}
+        for uid, look in batch.items():
+            mine = [one for wanted in look.uids for one in by_uid.get(wanted, {}).values()]
+            mine.sort(key=lambda one: (one.created_at, one.id))
+            answers[uid] = Found(tuple(mine), self.began, self._workspace, self.keeps, self._any_since(look))
+        return answers
+
+    def _any_since(self, look: LookSearch) -> bool:
+        """Whether one could be that whose creation is in doubt, if metadata were not kept."""
+        since = _seconds(look.since, float("-inf"))
+        agents = list(self._youngest) if look.agent is None else [look.agent, None]
+        return any(self._youngest.get(agent, float("-inf")) >= since for agent in agents if agent in self._youngest)
 
 
-def _counts(item: dict[str, Any], look: LookSearch) -> bool:
-    """Whether this session could be the one whose creation is in doubt, if metadata were not kept."""
-    agent = item.get("agent")
-    made_by = agent.get("id") if isinstance(agent, dict) else agent
-    if look.agent is not None and made_by is not None and made_by != look.agent:
-        return False
-    created = item.get("created_at")
-    return not isinstance(created, str) or _time(created) >= _time(look.since)
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.max.replace(tzinfo=UTC)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+def _seconds(told: Any, unknown: float) -> float:
+    time = instant(told) if isinstance(told, str) else None
+    return unknown if time is None else time.timestamp()

@@ -7,11 +7,14 @@ anything, answers with what was seen or with a `Failure`, and decides nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from managed_agents_operator.api.session import Session
+from managed_agents_operator.claude.answers import clean
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import ClaudeError, NotFound
+from managed_agents_operator.claude.models import Session as Wire
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.claude.quota import Budget
 from managed_agents_operator.engine.cell import Clock
@@ -37,9 +40,9 @@ from managed_agents_operator.engine.external import (
     Ticket,
 )
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED
-from managed_agents_operator.engine.ports import SecretMissing, Secrets, Writer
-from managed_agents_operator.kinds import request
-from managed_agents_operator.kinds.circuit import Circuit
+from managed_agents_operator.engine.ports import Secrets, Writer
+from managed_agents_operator.kinds import request, tokens
+from managed_agents_operator.kinds.circuit import Call, Circuit
 from managed_agents_operator.kinds.errors import failure, refused_spec
 from managed_agents_operator.kinds.history import delivery, spoken_to, stop
 from managed_agents_operator.kinds.observatory import Observatory
@@ -48,6 +51,7 @@ from managed_agents_operator.kinds.searches import Searches
 
 T = TypeVar("T")
 EXPIRED = Failure(Consequence.LATER, PERMIT_EXPIRED, "the permit was over before the call could be sent")
+GONE = Failure(Consequence.ABSENT, "NotFound", "the session was changed, and was not there any more when it was read")
 
 
 class SessionKind:
@@ -98,11 +102,11 @@ class SessionKind:
         )
 
     def _link(self, uid: str) -> Link:
-        health, seen = self._client.health, self._observatory
-        blocked = self._circuit.blocks(uid)
+        health, seen, circuit = self._client.health, self._observatory, self._circuit
         return Link(
-            blocked=blocked,
-            retry_at=self._circuit.retry_at if blocked else None,
+            blocked=circuit.failure,
+            retry_at=circuit.retry_at,
+            trial=circuit.failure is not None and circuit.blocks(uid) is None,
             unreachable_since=health.unreachable_since,
             workspace=health.workspace,
             keeps_metadata=seen.keeps_metadata,
@@ -115,6 +119,7 @@ class SessionKind:
 
     def ticket(self, resource: Session, *, creates: bool, look: bool, ring: Callable[[], None]) -> Ticket:
         """A place in one of the two buckets, fair between namespaces."""
+        self._circuit.enter(resource.metadata.uid)
         bucket = self._budget.creates if creates else self._budget.requests
         priority = Priority.LOOK if look else Priority.USER
         return bucket.ask(resource.metadata.uid, resource.metadata.namespace, priority, ring)
@@ -129,9 +134,10 @@ class SessionKind:
         """Read one thing, see `engine/external.py` for what each look is answered with."""
         match look:
             case LookSearch():
+                self._circuit.enter(resource.metadata.uid)
                 return self._searches.want(resource.metadata.uid, look)
             case LookTokens():
-                return await self._missing_token(resource)
+                return await tokens.missing(self._secrets, resource)
             case LookOwner():
                 served = not self._namespaces or look.namespace in self._namespaces
                 return served and await self._writer.read(look.namespace, look.name) is not None
@@ -141,9 +147,10 @@ class SessionKind:
                 return await self._read(self._sees_agent(look.id))
             case LookKickoff():
                 events = [request.event(e) for e in resource.spec.initial_events]
-                return await self._read(delivery(self._client, self._get(look.id), look.id, events))
+                return await self._read(delivery(self._client, lambda: self._get(look.id), look.id, events))
             case LookStop():
-                return await self._read(stop(self._client, look.id, resource.status.kickoff))
+                over = any(c.type == "Finished" and c.status == "True" for c in resource.status.conditions or ())
+                return await self._read(stop(self._client, look.id, resource.status.kickoff, over=over))
             case LookStray():
                 return await self._read(self._stray(look.id))
 
@@ -151,13 +158,13 @@ class SessionKind:
         try:
             seen = await call
         except ClaudeError as error:
-            return self._failed(error, read=True)
-        self._circuit.succeeded(read=True)
+            return self._failed(error, "read")
+        self._circuit.succeeded("read")
         return seen
 
-    def _failed(self, error: ClaudeError, *, read: bool, creates: bool = False) -> Failure:
+    def _failed(self, error: ClaudeError, call: Call, *, creates: bool = False) -> Failure:
         trouble = failure(error, self._clock.monotonic(), creates=creates)
-        self._circuit.failed(trouble, read=read)
+        self._circuit.failed(trouble, call)
         return trouble
 
     async def _get(self, id: str) -> Remote | Absent:
@@ -181,63 +188,48 @@ class SessionKind:
             return one
         return Stray(one, await spoken_to(self._client, id))
 
-    async def _missing_token(self, resource: Session) -> str:
-        try:
-            await self._tokens(resource)
-        except SecretMissing as missing:
-            return f"{missing}: create it, nothing else is needed"
-        return ""
-
-    async def _tokens(self, resource: Session) -> dict[str, str]:
-        found = {}
-        for mount in resource.spec.resources:
-            ref = mount.github_repository and mount.github_repository.authorization_token_secret_ref
-            if ref:
-                secret = await self._secrets.read(resource.metadata.namespace, ref.name, ref.key)
-                # A file made with an editor ends in a line break, a token never does.
-                found[mount.name] = secret.value.strip()
-        return found
-
     # changing
 
     async def create(self, resource: Session, claim: Claim, still: Callable[[], bool]) -> Remote | Failure:
         """`POST /v1/sessions`, without first events."""
         meta = resource.metadata
         marker = Marker(claim.uid, claim.n, claim.digest, f"{self._cluster}/{meta.namespace}/{meta.name}"[:512])
-        try:
-            body = request.creation(resource.spec, marker, await self._tokens(resource))
-        except SecretMissing as missing:
-            return Failure(Consequence.LATER, "SecretMissing", f"{missing}: create it, nothing else is needed")
+        found = await tokens.read_now(self._secrets, resource)
+        if isinstance(found, Failure):
+            return found
+        body = request.creation(resource.spec, marker, found)
         if not still():
             return EXPIRED
         try:
             answer = await self._client.create_session(body)
         except ClaudeError as error:
-            trouble = self._failed(error, read=False, creates=True)
-            refused = trouble.consequence is Consequence.REFUSED
-            return refused_spec(trouble, resource.spec) if refused else trouble
-        self._circuit.succeeded(read=False)
+            trouble = self._failed(error, "write", creates=True)
+            # The API may repeat what it does not like.
+            return refused_spec(replace(trouble, message=clean(trouble.message, found.values())), resource.spec)
+        self._circuit.succeeded("write")
         return self._observatory.put(answer.value, self._clock.monotonic())
 
     async def update(self, id: str, changes: Changes) -> Remote | Failure:
-        """`POST /v1/sessions/{id}`; where the answer is empty, one GET tells what became of it."""
+        """`POST /v1/sessions/{id}`."""
         try:
             answer = await self._client.update_session(id, dict(changes.body))
-            self._circuit.succeeded(read=False)
-            wire = answer.value
-            if wire is None:
-                self.take(creates=False)
-                wire = (await self._client.get_session(id)).value
         except ClaudeError as error:
-            return self._failed(error, read=False)
-        return self._observatory.put(wire, self._clock.monotonic())
+            return self._failed(error, "write")
+        seen = await self._changed(id, answer.value)
+        return GONE if isinstance(seen, Absent) else seen
+
+    async def _changed(self, id: str, wire: Wire | None) -> Remote | Absent | Failure:
+        """What a change led to; where its answer is empty, one GET tells."""
+        self._circuit.succeeded("write")
+        if wire is not None:
+            return self._observatory.put(wire, self._clock.monotonic())
+        self.take(creates=False)
+        return await self._read(self._get(id))
 
     async def send(self, resource: Session, id: str, still: Callable[[], bool]) -> Sent | Failure:
         """`POST /v1/sessions/{id}/events` with all first events."""
         events = [request.event(e) for e in resource.spec.initial_events]
-        if not still():
-            return EXPIRED
-        return await self._send(id, events)
+        return await self._send(id, events) if still() else EXPIRED
 
     async def interrupt(self, id: str) -> Sent | Failure:
         """`POST /v1/sessions/{id}/events` with an interrupt alone: a message after it would begin a new turn."""
@@ -247,8 +239,8 @@ class SessionKind:
         try:
             answer = await self._client.send_events(id, events)
         except ClaudeError as error:
-            return self._failed(error, read=False)
-        self._circuit.succeeded(read=False)
+            return self._failed(error, "write")
+        self._circuit.succeeded("write")
         at = self._clock.wall().isoformat(timespec="microseconds").replace("+00:00", "Z")
         return Sent(tuple(e.id for e in answer.value if e.id), at)
 
@@ -257,14 +249,11 @@ class SessionKind:
         try:
             if how == "Delete":
                 deleted = await self._client.delete_session(id)
-                self._circuit.succeeded(read=False)
+                self._circuit.succeeded("write")
                 return self._observatory.gone(id, deleted.workspace, self._clock.monotonic())
             answer = await self._client.archive_session(id)
         except NotFound as error:
             return self._observatory.gone(id, error.workspace, self._clock.monotonic())
         except ClaudeError as error:
-            return self._failed(error, read=False)
-        self._circuit.succeeded(read=False)
-        if answer.value is not None:
-            return self._observatory.put(answer.value, self._clock.monotonic())
-        return await self._read(self._get(id))
+            return self._failed(error, "write")
+        return await self._changed(id, answer.value)

@@ -44,34 +44,40 @@ class Sweeps:
         self._on_first = on_first
         self._hot: set[str] = set()
         self._orphans: set[str] = set()
-        self._last = monotonic()
+        self._moved = dict.fromkeys((Priority.FULL_SWEEP, Priority.HOT_SWEEP), monotonic())
 
     @property
     def age(self) -> float:
-        """Seconds since a sweep last came to its end."""
-        return self._monotonic() - self._last
+        """Seconds since the sweep that has stood still for longer made a step, well or not: a restart mends no outage.
+
+        None counts while the API has asked for silence.
+        """
+        now = self._monotonic()
+        if self._client.budget is not None and self._client.budget.requests.paused_until is not None:
+            self._moved = dict.fromkeys(self._moved, now)
+        return now - min(self._moved.values())
 
     async def run(self, hot_seconds: float, full_seconds: float) -> None:
         """Sweep until cancelled; failures slow it down and never end it."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._repeat(self.full, full_seconds), name="full sweep")
-            group.create_task(self._repeat(self.hot, hot_seconds), name="hot sweep")
+            group.create_task(self._repeat(Priority.FULL_SWEEP, self.full, full_seconds), name="full sweep")
+            group.create_task(self._repeat(Priority.HOT_SWEEP, self.hot, hot_seconds), name="hot sweep")
 
-    async def _repeat(self, sweep: Callable[[], Awaitable[None]], seconds: float) -> None:
-        failures = 0
+    async def _repeat(self, which: Priority, sweep: Callable[[], Awaitable[None]], seconds: float) -> None:
+        pause = FIRST_PAUSE
         while True:
             try:
                 await sweep()
             except ClaudeError as error:
-                failures += 1
-                self._circuit.failed(failure(error, self._monotonic()), read=True)
-                if failures == 1:
+                self._circuit.failed(failure(error, self._monotonic()), "sweep")
+                if pause == FIRST_PAUSE:
                     log.warning("a sweep failed: %s", error.message)
                 # A short pause at first, so that a restart of the API costs no whole interval; never a storm.
-                await asyncio.sleep(min(FIRST_PAUSE * 2.0 ** (failures - 1), max(seconds, LONGEST_PAUSE)))
+                wait, pause = pause, min(pause * 2, max(seconds, LONGEST_PAUSE))
             else:
-                failures, self._last = 0, self._monotonic()
-                await asyncio.sleep(seconds)
+                wait, pause = seconds, FIRST_PAUSE
+            self._moved[which] = self._monotonic()
+            await asyncio.sleep(wait)
 
     async def full(self) -> None:
         """Every session that is not archived. Raises `ClaudeError`: then nothing is concluded from what was seen."""
@@ -79,7 +85,7 @@ class Sweeps:
         listed = await self._listing((), Priority.FULL_SWEEP)
         seen = self._observatory
         first, seen.swept_at = seen.swept_at is None, began
-        self._circuit.succeeded(read=True)
+        self._circuit.succeeded("sweep")
         seen.missed(self._live(), listed, began)
         seen.forget(listed, began)
         self._tell_orphans(seen.of_nobody(listed))
@@ -94,7 +100,7 @@ class Sweeps:
             return
         began = self._monotonic()
         listed = await self._listing(HOT, Priority.HOT_SWEEP)
-        self._circuit.succeeded(read=True)
+        self._circuit.succeeded("sweep")
         shown_busy = {id for id in live if (one := self._observatory.snapshot(id)) and one.busy and one.seen_at < began}
         self._observatory.missed((self._hot & live) | shown_busy, listed, began)
         self._hot = set(listed)
@@ -114,7 +120,7 @@ class Sweeps:
             if self._client.budget is not None:
                 ticket = await self._client.budget.requests.wait(priority.name, "", priority)
                 ticket.spend()
-            asked_at = self._monotonic()
+            asked_at = self._moved[priority] = self._monotonic()
 
         async for page in self._client.iterate_sessions(statuses=statuses, before_page=turn):
             for item in page.value.items:

@@ -1,0 +1,121 @@
+"""How a process' memory of a resource changes with what it sees: of the object, of the outside, of its own writes.
+
+Pure; called by the reconciler around each decision. What an outside call leaves behind is in `outcomes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from managed_agents_operator.api.session import CLAIM_ANNOTATION, RECONCILE_ANNOTATION, Session
+from managed_agents_operator.engine.errors import Consequence, Failure
+from managed_agents_operator.engine.external import (
+    Delivery,
+    Look,
+    LookKickoff,
+    LookSearch,
+    LookSession,
+    LookStop,
+    Remote,
+    Sight,
+    Stop,
+)
+from managed_agents_operator.engine.memory import Backoff, Memory, Permit, kick_key
+from managed_agents_operator.engine.verdict import Guard
+from managed_agents_operator.engine.watching import looks
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+LONGEST_POLL = 30.0
+
+
+def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
+    """The memory as a pass begins: what is seen for the first time is stamped, what an edit made void is dropped."""
+    meta, status = resource.metadata, resource.status
+    text = meta.annotations.get(CLAIM_ANNOTATION)
+    if memory.generation == 0 or text != memory.claim_text:
+        memory = replace(memory, claim_text=text, claim_seen_at=now, searches=0)
+        if memory.permit and text != memory.permit.claim.text:
+            memory = replace(memory, permit=None)
+    wish = meta.annotations.get(RECONCILE_ANNOTATION)
+    if wish is None or wish == status.last_handled_reconcile_at:
+        memory = replace(memory, asked=None)
+    elif memory.asked is None or memory.asked[0] != wish:
+        memory = replace(memory, asked=(wish, now), retry=True, refusals={}, repeats={}, backoff=None)
+    if memory.generation not in (0, meta.generation):
+        memory = replace(memory, backoff=None, repeats={})
+    sent = status.kickoff
+    key = kick_key(status.id, sent.tries if sent else None, sent.at if sent else None)
+    if key != memory.kick_key:
+        memory = replace(memory, kick_key=key, kick_seen_at=now, kick_listings=0, kick_look_at=0.0)
+    if memory.interrupted and any(
+        r.id == memory.interrupted[0] and not r.busy for r in (sight.remote, *sight.strays) if r is not None
+    ):
+        memory = replace(memory, interrupted=None)
+    if status.id is not None and memory.unanswered is not None:
+        memory = replace(memory, unanswered=None)
+    made = memory.created
+    if made is not None and status.id is not None and (status.id == made.remote.id or not made.by_post):
+        memory = replace(memory, created=None)
+    return replace(memory, generation=meta.generation)
+
+
+def looked(memory: Memory, look: Look, seen: Any, *, began: float, now: float, jitter: float, deleting: bool) -> Memory:
+    """After a look, which began at `began`: how often and when is kept, so that looking backs off."""
+    if isinstance(seen, Failure):
+        return failed(memory, seen, now, jitter, looking=True)
+    if memory.backoff is not None and memory.backoff.looking:
+        memory = replace(memory, backoff=None)
+    if isinstance(look, LookSearch):
+        return replace(memory, searches=memory.searches + 1)
+    if isinstance(look, LookSession) and deleting:
+        pause = min(0.5 * 2.0**memory.polls, LONGEST_POLL)
+        return replace(memory, polls=memory.polls + 1, poll_at=now + pause)
+    if isinstance(look, LookKickoff) and isinstance(seen, Delivery):
+        pause = min(2.0**memory.kick_listings, LONGEST_POLL)
+        listings = memory.kick_listings + 1
+        return replace(memory, kick_listings=listings, kick_look_at=now + pause, kick_listed_at=began)
+    return memory
+
+
+def stop_read(memory: Memory, look: LookStop, seen: Stop, remote: Remote, now: float) -> Memory:
+    """The stop reason was read for the session as it looks now."""
+    again = memory.stop_read == looks(remote)
+    reads = memory.stop_reads + 1 if again else 0
+    due = now + min(2.0 * 2.0**reads, LONGEST_PAUSE)
+    return replace(memory, stop=seen, stop_read=looks(remote), stop_reads=reads, stop_due=due)
+
+
+def guarded(memory: Memory, guard: Guard, answer: Session, boot: float, life: float) -> Memory:
+    """GUARD was answered. With a token its answer is the permit; its claim has surely made nothing yet."""
+    if not guard.token:
+        return replace(memory, permit=None)
+    permit = Permit(guard.claim, answer, boot + life)
+    return replace(memory, permit=permit, settled=guard.claim.text, unanswered=None, retry=False)
+
+
+def failed(memory: Memory, failure: Failure, now: float, jitter: float, *, looking: bool = False) -> Memory:
+    """Back-off; where the other side named a time, that time. `jitter` is between 0 and 1."""
+    if failure.consequence is Consequence.BLOCKED:
+        return replace(memory, backoff=None)
+    tries = memory.backoff.tries + 1 if memory.backoff else 1
+    pause = min(FIRST_PAUSE * 2.0 ** (tries - 1), LONGEST_PAUSE) * (0.8 + 0.4 * jitter)
+    until = max(failure.retry_at or 0.0, now + pause)
+    return replace(memory, backoff=Backoff(tries, until, failure, looking))
+
+
+def recorded(memory: Memory, status: Mapping[str, Any], boot: float, life: float) -> Memory:
+    """What was known was written. An id of our own POST, and a permitted try, permit one send.
+
+    `status` is as the API server has it now, `boot` the boot clock from before the patch.
+    """
+    made, allowed = memory.created, memory.facts.get("kickoff") if memory.allows else None
+    sent = status.get("kickoff") or {}
+    stands = made is not None and status.get("id") == made.remote.id
+    permits = bool(stands and made and made.by_post) or (allowed is not None and sent.get("at") == allowed["at"])
+    memory = replace(memory, created=None if stands else made, facts={}, allows=False)
+    if not permits:
+        return memory
+    key = kick_key(status.get("id"), sent.get("tries"), sent.get("at"))
+    return replace(memory, kick_permit=(key, boot + life), kick_settled=key)

@@ -1,0 +1,177 @@
+"""How a process' memory of a resource changes with its outside calls: right before one, and by what came of it.
+
+Pure; called by the reconciler around each call. Looks and writes of our own are in `learning.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from managed_agents_operator.engine.claim import digest
+from managed_agents_operator.engine.drift import difference
+from managed_agents_operator.engine.errors import Consequence, Failure
+from managed_agents_operator.engine.external import Absent, Created, Remote, Sent
+from managed_agents_operator.engine.kickoff import refused_status, sent_status
+from managed_agents_operator.engine.learning import LONGEST_PAUSE, failed
+from managed_agents_operator.engine.memory import PERMIT_EXPIRED, Memory, Refusal, kick_key
+from managed_agents_operator.engine.verdict import Create, End, Interrupt, Mutation, Send, Update
+from managed_agents_operator.engine.view import View
+
+Outcome = Remote | Sent | Absent | Failure
+GOES_ON = Failure(
+    Consequence.LATER, "CallRefused", "the API took the call that ends the session, and the session has not ended yet"
+)
+
+
+def spent(memory: Memory, verdict: Mutation) -> Memory:
+    """Right before a call: whatever comes of it, its permit is used up, and until an answer came it is in doubt."""
+    if isinstance(verdict, Create):
+        return replace(memory, settled=None, permit=None, unanswered=memory.permit.claim if memory.permit else None)
+    if isinstance(verdict, Send):
+        return replace(memory, kick_permit=None, kick_settled=None)
+    return memory
+
+
+def torn(memory: Memory, now: float) -> Memory:
+    """A call was torn off by whatever: it may have been carried out, and the time of doubt begins now."""
+    return replace(memory, claim_seen_at=now, kick_seen_at=now, kick_listings=0, kick_look_at=0.0)
+
+
+def learn(v: View, memory: Memory, verdict: Mutation, outcome: Outcome, now: float, jitter: float) -> Memory:
+    """After a call. `v` is the view it was decided from, `memory` the one `spent` gave; `jitter` is 0 to 1."""
+    if isinstance(outcome, Failure):
+        memory = replace(failed(memory, outcome, now, jitter), fresh_after=now)
+        return _FAILED.get(type(verdict), _keep)(v, memory, verdict, outcome)
+    if isinstance(verdict, End):
+        return _ended(memory, verdict, outcome, now, jitter)
+    memory = replace(memory, backoff=None)
+    if isinstance(verdict, Create) and isinstance(outcome, Remote):
+        return _created(v, memory, outcome)
+    if isinstance(verdict, Send) and isinstance(outcome, Sent):
+        facts = {**memory.facts, "kickoff": sent_status(v, outcome)}
+        return replace(memory, facts=facts, stop_read=None, stop_reads=0)
+    if isinstance(verdict, Interrupt):
+        return replace(memory, interrupted=(verdict.id, now), polls=0, poll_at=now + 0.5)
+    if isinstance(verdict, Update) and isinstance(outcome, Remote):
+        return _updated(v, memory, verdict, outcome, now)
+    return memory
+
+
+def _ended(memory: Memory, verdict: End, outcome: Outcome, now: float, jitter: float) -> Memory:
+    """An accepted end that the answer does not show is not asked for again at once."""
+    if isinstance(outcome, Remote) and not outcome.terminal:
+        return replace(failed(memory, GOES_ON, now, jitter), fresh_after=now)
+    if memory.created and memory.created.remote.id == verdict.id:
+        memory = replace(memory, created=None)
+    return replace(memory, backoff=None, ended=verdict.id)
+
+
+def _created(v: View, memory: Memory, remote: Remote) -> Memory:
+    permit = v.memory.permit
+    claim = permit.claim if permit else None
+    made = Created(
+        remote,
+        n=claim.n if claim else v.n,
+        digest=remote.marker.digest if remote.marker else (claim.digest if claim else v.digest),
+        workspace=None,  # known by now from the answer itself, see `status.conclude`
+        by_post=True,
+    )
+    sent = v.resource.status.kickoff
+    key = kick_key(remote.id, sent.tries if sent else None, sent.at if sent else None)
+    return replace(memory, created=made, unanswered=None, settled=None, refusals={}, kick_settled=key)
+
+
+def _updated(v: View, memory: Memory, verdict: Update, remote: Remote, now: float) -> Memory:
+    """An accepted change that the answer does not show will not be shown by doing it again."""
+    refusals = {k: r for k, r in memory.refusals.items() if k != verdict.step}
+    kept = all(difference(v, remote, step) is None for step in _steps(verdict))
+    if not kept:
+        said = f"the API accepted a change of {', '.join(verdict.changes.fields)} and did not keep it"
+        until = now + v.terms.refused_retry
+        refusals |= {s: Refusal(v.generation, until, "NotKept", said) for s in _steps(verdict)}
+    mark = digest(verdict.changes.body)
+    _, times, _ = memory.repeats.get(verdict.step, ("", 0, 0.0)) if _same(memory, verdict.step, mark) else ("", 0, 0.0)
+    again = now + (0.0 if times == 0 else min(5.0 * 2.0**times, LONGEST_PAUSE))
+    repeats = {**memory.repeats, verdict.step: (mark, times + 1, again)}
+    return replace(memory, refusals=refusals, repeats=repeats)
+
+
+def _same(memory: Memory, step: str, mark: str) -> bool:
+    return memory.repeats.get(step, ("",))[0] == mark
+
+
+def _steps(verdict: Update) -> tuple[str, ...]:
+    return verdict.changes.fields if verdict.step == "update" else (verdict.step,)
+
+
+def _create_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
+    claim = v.memory.permit.claim if v.memory.permit else None
+    if claim is None:
+        return memory
+    if not failure.certain:
+        return replace(memory, unanswered=claim, claim_seen_at=memory.fresh_after, searches=0, backoff=None)
+    memory = replace(memory, unanswered=None, settled=claim.text)
+    if failure.reason == PERMIT_EXPIRED:
+        return _expired(memory)
+    if failure.consequence is not Consequence.REFUSED or v.memory.permit is None:
+        return memory
+    generation = v.memory.permit.resource.metadata.generation
+    creation = {"n": claim.n, "by": claim.by, "at": claim.at, "outcome": "Refused", "generation": generation}
+    refusal = Refusal(generation, memory.fresh_after + v.terms.refused_retry, failure.reason, failure.message)
+    return replace(memory, backoff=None, facts={**memory.facts, "creation": creation}, refusals={"create": refusal})
+
+
+def _expired(memory: Memory) -> Memory:
+    """Once it is tried again at once; what never gets ready in time must not write a claim without end."""
+    backoff = memory.backoff
+    if backoff is None or backoff.tries > 1:
+        return memory
+    return replace(memory, backoff=replace(backoff, until=0.0))
+
+
+def _send_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
+    if not failure.certain:
+        return replace(memory, kick_seen_at=memory.fresh_after, kick_listings=0, kick_look_at=0.0, backoff=None)
+    memory = replace(memory, kick_settled=v.kick_key)
+    if failure.reason == PERMIT_EXPIRED:
+        return _expired(memory)
+    if failure.consequence is not Consequence.REFUSED:
+        return memory
+    refusal = Refusal(v.generation, float("inf"), "KickoffRefused", failure.message)
+    facts = {**memory.facts, "kickoff": refused_status(v)}
+    return replace(memory, backoff=None, facts=facts, refusals={**memory.refusals, "kickoff": refusal})
+
+
+def _update_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
+    if failure.consequence is not Consequence.REFUSED or not isinstance(verdict, Update):
+        return memory
+    busy = v.remote is not None and v.remote.state != "idle"
+    until = memory.fresh_after + v.terms.refused_retry
+    fields = ", ".join(verdict.changes.fields)
+    if busy:
+        said = f"the change of {fields} was refused while the session works: it is made once the session is idle"
+        refusal = Refusal(v.generation, until, "NotIdle", said, idle=True)
+    else:
+        said = f"the API refused the change of {fields}: {failure.message}"
+        refusal = Refusal(v.generation, until, "UpdateRefused", said)
+    return replace(memory, backoff=None, refusals={**memory.refusals, verdict.step: refusal})
+
+
+def _end_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
+    if failure.consequence is not Consequence.REFUSED:
+        return memory
+    refusal = Refusal(v.generation, 0.0, failure.reason, failure.message)
+    return replace(memory, refusals={**memory.refusals, "end": refusal}, poll_at=0.0)
+
+
+def _keep(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
+    return memory
+
+
+_FAILED: dict[type, Callable[[View, Memory, Mutation, Failure], Memory]] = {
+    Create: _create_failed,
+    Send: _send_failed,
+    Update: _update_failed,
+    End: _end_failed,
+}

@@ -1,0 +1,105 @@
+"""A claim that another resource made: a restored backup takes its session over, a copied manifest begins anew.
+
+Rung `foreign_claim` of the ladder. Such a claim may stand for a living session, so it is resolved before it is
+overwritten: by the markers of the sessions that it may have made.
+"""
+
+from __future__ import annotations
+
+from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.claiming import claim_afresh, record, repair
+from managed_agents_operator.engine.drift import difference, held, marker_change
+from managed_agents_operator.engine.external import Found, LookOwner, LookSession, Remote
+from managed_agents_operator.engine.searching import oldest_live, proved_gone, seek
+from managed_agents_operator.engine.verdict import Ask, Report, Rest, Update, Verdict
+from managed_agents_operator.engine.view import View
+
+TAKING_OVER = Report(None, "", "Progressing", "a restored resource takes its session over")
+
+
+def foreign_claim(v: View) -> Verdict | None:
+    """With an id in status its session is taken over, if it is ours to take; without one it is searched for."""
+    claim = v.foreign_claim
+    if claim is None:
+        return None
+    return _search(v, claim) if v.id is None else _take_over(v, claim, v.id)
+
+
+def _search(v: View, claim: Claim) -> Verdict:
+    uids = (claim.uid, v.uid)
+    # One that has ended does not settle it: the last call of the resource that claimed may still be on its way.
+    found = seek(v, claim, uids, settles=lambda r: not r.terminal or _made_for(r, v.uid), narrow=False)
+    if not isinstance(found, Found):
+        return found
+    own = tuple(r for r in found.matches if _made_for(r, v.uid))
+    if own:
+        return record(v, own, claim)
+    theirs = tuple(r for r in found.matches if not r.terminal)
+    if not theirs:
+        return claim_afresh(v)
+    one = oldest_live(theirs)
+    if one.marker and one.marker.owner == v.owner:
+        return record(v, theirs, claim)
+    there = _owner_lives(v, one)
+    if isinstance(there, Ask):
+        return there
+    if not there:
+        return _owned_elsewhere(one.id)
+    if v.guarded:
+        # The copy may have been put over a resource that had a life of its own.
+        found = seek(v, claim, uids, settles=lambda r: _made_for(r, v.uid), narrow=False)
+    return claim_afresh(v) if isinstance(found, Found) else found
+
+
+def _made_for(one: Remote, uid: str) -> bool:
+    return one.marker is not None and one.marker.uid == uid
+
+
+def _owner_lives(v: View, one: Remote) -> bool | Ask:
+    """Whether the session belongs to another resource of this cluster that is still there."""
+    parts = ((one.marker.owner if one.marker else None) or "").split("/")
+    if len(parts) != 3 or parts[0] != v.process.cluster:
+        return False
+    look = LookOwner(parts[1], parts[2])
+    there = v.saw(look, bool)
+    return Ask(look) if there is None else there
+
+
+def _take_over(v: View, claim: Claim, id: str) -> Verdict:
+    """The keys of the session first, the claim last: until then the keys of the old uid count as ours."""
+    remote = v.remote
+    if remote is None:
+        if v.resource.status.archived_at:
+            return repair(v)
+        return Ask(LookSession(id)) if v.sight.absent is None else proved_gone(v, id) or repair(v)
+    marker = remote.marker
+    if remote.terminal or not remote.marked or (marker and marker.uid == v.uid):
+        return repair(v)
+    if marker is None or marker.uid != claim.uid or marker.owner != v.owner:
+        return _owned_elsewhere(remote.id)
+    changes = difference(v, remote, "metadata") if marker_change(v, remote) else None
+    if changes is None:
+        return repair(v)
+    if held(v, "metadata", changes):
+        return _waits(v)
+    return Update(remote.id, changes, "metadata", TAKING_OVER) if v.fresh(remote) else Ask(LookSession(remote.id))
+
+
+def _waits(v: View) -> Rest:
+    """The session does not take its keys now; nothing else is done to it before it does."""
+    refusal, repeat = v.memory.refusals.get("metadata"), v.memory.repeats.get("metadata")
+    times = [t for t in (refusal.until if refusal else 0.0, repeat[2] if repeat else 0.0) if t > v.now]
+    report = Report(None, "", refusal.reason, refusal.message) if refusal else TAKING_OVER
+    return Rest(report, until=min(times, default=None))
+
+
+def _owned_elsewhere(id: str) -> Rest:
+    return Rest(
+        Report(
+            "OwnedElsewhere",
+            f"the claim of this resource stands for session {id}, which belongs to another resource: to make a new "
+            "session, remove the annotation managedagents.dev/claim",
+            "Stalled",
+            "the session belongs to another resource",
+        )
+    )

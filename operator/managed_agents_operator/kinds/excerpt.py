@@ -1,0 +1,62 @@
+"""The agent of a session, cut to what may stand in a status: long texts and schemas are told by length and digest.
+
+Pure; used by `projection`. The order in which things are cut is the same each time, so that equal agents look equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+LIMIT = 16 * 1024
+"""Bytes of JSON that the agent may take up."""
+_IDENTITY = ("id", "type", "version")
+_MARK = 128
+"""What is not longer than this would hardly get shorter by a digest."""
+
+_Part = tuple[int, Any, Any, str]
+"""Its size, what holds it, where, and its text."""
+
+
+def excerpt(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """The agent, with its longest texts and schemas replaced until all of it fits, then whole fields of it."""
+    raw = orjson.dumps(agent)
+    size, out = len(raw), dict(orjson.loads(raw))
+    for parts in (_words, _fields):
+        if size <= LIMIT:
+            return out
+        # By size alone, since nothing else of a part can be compared; equal ones keep the order they stand in.
+        for weight, holder, key, text in sorted(parts(out), key=lambda part: -part[0]):
+            mark = f"{len(text)} characters, sha256 {hashlib.sha256(text.encode()).hexdigest()}"
+            holder[key] = mark
+            size += len(mark) + 2 - weight
+            if size <= LIMIT:
+                return out
+    return {key: out[key] for key in (*_IDENTITY, "name") if key in out}
+
+
+def _words(agent: dict[str, Any]) -> Iterator[_Part]:
+    """Texts wherever they stand, and the input schemas of custom tools as a whole."""
+    todo: list[Any] = [agent]
+    while todo:
+        holder = todo.pop()
+        for key, value in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+            if key == "input_schema" or (isinstance(value, str) and key not in ("id", "name")):
+                yield from _part(holder, key, value)
+            elif isinstance(value, dict | list):
+                todo.append(value)
+
+
+def _fields(agent: dict[str, Any]) -> Iterator[_Part]:
+    for key, value in list(agent.items()):
+        if key not in _IDENTITY:
+            yield from _part(agent, key, value)
+
+
+def _part(holder: Any, key: Any, value: Any) -> Iterator[_Part]:
+    raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if len(raw) > _MARK:
+        yield len(raw), holder, key, value if isinstance(value, str) else raw.decode()

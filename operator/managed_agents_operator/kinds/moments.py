@@ -1,0 +1,28 @@
+"""When something happened, in the one spelling that status takes.
+
+The API server refuses a whole status for one timestamp that is none, so that nothing else gets there.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_STRICT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def moment(told: str | None) -> str | None:
+    """RFC 3339 as it came where it is that, else mended, else None: what is no time can't be shown as one."""
+    time = instant(told)
+    if time is None or told is None:
+        return None
+    return told if _STRICT.fullmatch(told) else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def instant(told: str | None) -> datetime | None:
+    """The time that a text tells, None if it tells none; without a zone it is UTC."""
+    try:
+        time = datetime.fromisoformat(told or "")
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

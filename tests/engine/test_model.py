@@ -1,0 +1,215 @@
+"""Whatever happens, in whatever order: one resource, one session, told as it is.
+
+The real reconciler against a cluster and an API in memory. Hypothesis writes the story: people edit, delete, replace and
+restore, others end sessions, answers are lost, processes freeze and die at any point of a pass. When all that is over and
+time has gone by, the world must be as the resources say.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.engine.world.judge import Judge
+from tests.engine.world.world import World
+
+NAMES = ("a", "b")
+MOSTLY_A = st.sampled_from(("a", "a", "a", "b"))
+FAULTS = (None, None, None, None, "refused", "later", "unclear", "unreachable")
+SPECS = st.fixed_dictionaries(
+    {
+        "agent": st.sampled_from([{"id": "agent_1"}, {"id": "agent_1"}, {"id": "agent_2"}, {"id": "agent_bad"}]),
+        "environment": st.just({"id": "env_1"}),
+        "deletionPolicy": st.sampled_from(["Archive", "Archive", "Delete"]),
+    },
+    optional={"initialEvents": st.just([{"type": "user.message", "text": "go"}]), "title": st.just("zero")},
+)
+EDITS = st.one_of(
+    st.fixed_dictionaries({"title": st.sampled_from([None, "one", "two"])}),
+    st.fixed_dictionaries({"metadata": st.sampled_from([None, {"team": "x"}, {"team": "y", "more": "z"}])}),
+    st.fixed_dictionaries({"suspend": st.booleans()}),
+)
+
+
+class Story(RuleBasedStateMachine):
+    """One world and all that can happen to it. It begins with one resource."""
+
+    @initialize(
+        lag=st.sampled_from([0.0, 0.0, 20.0]),
+        flight=st.sampled_from([0.0, 55.0]),
+        header=st.booleans(),
+        archive_terminates=st.booleans(),
+        refuses=st.booleans(),
+        spec=SPECS,
+    )
+    def begin(self, lag, flight, header, archive_terminates, refuses, spec):
+        self.world = World()
+        api = self.world.api
+        api.list_lag, api.flight, api.names_workspace = lag, flight, header
+        api.archive_terminates, api.refuses_while_running = archive_terminates, refuses
+        api.bad_agents = {"agent_bad"}
+        self.judge = Judge(self.world)
+        self.backups = {}
+        self.world.cluster.apply("a", spec)
+
+    def _known(self, name):
+        return name in self.world.cluster.objects
+
+    # people
+
+    @rule(name=st.sampled_from(NAMES), spec=SPECS)
+    def apply(self, name, spec):
+        if not self._known(name):
+            self.world.cluster.apply(name, spec)
+
+    @rule(name=MOSTLY_A, fields=EDITS)
+    def edit(self, name, fields):
+        if self._known(name):
+            self.world.cluster.edit(name, **fields)
+
+    @rule(name=MOSTLY_A, agent=st.sampled_from(["agent_1", "agent_2", "agent_bad"]))
+    def mend(self, name, agent):
+        """Another agent, as long as admission lets it through."""
+        if self._known(name) and not self.world.status(name).get("id"):
+            self.world.cluster.edit(name, agent={"id": agent})
+
+    @rule(name=MOSTLY_A)
+    def delete(self, name):
+        if self._known(name):
+            self.world.cluster.delete(name)
+            self._excuse_if_gone(name)
+
+    @rule(name=MOSTLY_A)
+    def replace(self, name):
+        if self._known(name):
+            self.world.cluster.replace(name)
+            self._excuse_if_gone(name)
+
+    @rule(name=MOSTLY_A)
+    def wipe_status(self, name):
+        if self._known(name):
+            self.world.cluster.wipe_status(name)
+
+    @rule(name=MOSTLY_A)
+    def back_up(self, name):
+        if self._known(name):
+            body = copy.deepcopy(self.world.cluster.objects[name])
+            body["metadata"].pop("deletionTimestamp", None)
+            self.backups[name] = body
+
+    @rule(name=MOSTLY_A, status=st.booleans())
+    def lose_and_restore(self, name, status):
+        """The namespace was lost, finalizers and all, and comes back from a backup."""
+        if self._known(name) and name in self.backups:
+            self.judge.gone(self.world.cluster.vanish(name)["metadata"]["uid"])
+            self.world.cluster.restore(name, self.backups[name], status=status)
+
+    @rule(name=MOSTLY_A, value=st.sampled_from(["1", "2"]))
+    def ask(self, name, value):
+        if self._known(name):
+            self.world.cluster.annotate(name, reconcile_requested_at=value)
+
+    def _excuse_if_gone(self, name):
+        if not self._known(name):
+            for body in self.world.cluster.lost:
+                self.judge.gone(body["metadata"]["uid"])
+
+    # others
+
+    @precondition(lambda self: self.world.api.living())
+    @rule(data=st.data(), how=st.sampled_from(["archive", "terminate", "delete", "speak"]))
+    def outside(self, data, how):
+        id = data.draw(st.sampled_from([s.id for s in self.world.api.living()]))
+        getattr(self.world.api, f"{how}_outside")(id)
+
+    @rule(bad=st.booleans())
+    def lose_agent(self, bad):
+        self.world.api.bad_agents = {"agent_bad"} | ({"agent_2"} if bad else set())
+
+    # processes
+
+    @precondition(lambda self: self._anybody("wanting"))
+    @rule(data=st.data(), faults=st.lists(st.sampled_from(FAULTS), max_size=6))
+    def a_pass(self, data, faults):
+        """One pass to its end, with trouble."""
+        operator, uid = data.draw(st.sampled_from(self._anybody("wanting")))
+        operator.begin(uid)
+        for fault in faults:
+            if uid not in operator.running:
+                return
+            operator.go_on(uid, fault)
+        operator.finish(uid)
+
+    @precondition(lambda self: self._anybody("wanting"))
+    @rule(data=st.data(), gates=st.integers(0, 3))
+    def a_pass_that_hangs(self, data, gates):
+        """A pass that stands still at one of its gates."""
+        operator, uid = data.draw(st.sampled_from(self._anybody("wanting")))
+        operator.begin(uid)
+        for _ in range(gates):
+            if uid in operator.running:
+                operator.go_on(uid)
+
+    @precondition(lambda self: self._anybody("running"))
+    @rule(data=st.data(), fault=st.sampled_from(FAULTS))
+    def go_on(self, data, fault):
+        operator, uid = data.draw(st.sampled_from(self._anybody("running")))
+        operator.go_on(uid, fault)
+
+    def _anybody(self, where):
+        return [(o, uid) for o in self.world.operators for uid in list(getattr(o, where))]
+
+    @rule()
+    def watch(self):
+        for operator in self.world.operators:
+            operator.watch()
+
+    @rule()
+    def work(self):
+        """Everybody passes as often as he wants, and all is looked over."""
+        self.world.run()
+        for operator in self.world.operators:
+            operator.sweep()
+        self.world.run()
+
+    @rule(data=st.data())
+    def crash(self, data):
+        operator = data.draw(st.sampled_from(self.world.operators))
+        self.world.crash(operator)
+        if not self.world.operators:
+            self.world.start()
+
+    @precondition(lambda self: len(self.world.operators) < 2)
+    @rule()
+    def another_process(self):
+        """The lease went over while the old process still hangs."""
+        self.world.start()
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 6.0, 31.0, 95.0, 700.0]))
+    def wait(self, seconds):
+        self.world.advance(seconds)
+
+    @invariant()
+    def never_two(self):
+        if hasattr(self, "judge"):
+            self.judge.never_two()
+
+    def teardown(self):
+        if hasattr(self, "judge"):
+            self.world.api.bad_agents = set()
+            self.world.settle()
+            self.judge.at_the_end()
+
+
+def test_story():
+    run_state_machine_as_test(Story, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))

@@ -1,0 +1,185 @@
+"""A Kubernetes API server with one kind of objects, in memory.
+
+It has what the engine relies on: versions as preconditions, generations, finalizers, and a status of its own. `Cluster`
+is what people do to it; `ClusterWriter` is how one process reads and writes it, with a gate at each end of each call.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone, WriteConflict, WriteRefused
+from tests.engine.world.clock import FakeClock
+from tests.engine.world.gates import gate
+
+NAMESPACE = "team"
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """JSON merge patch, as RFC 7386 says it."""
+    if not isinstance(patch, Mapping):
+        return patch
+    out = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            out.pop(key, None)
+        else:
+            out[key] = merged(out.get(key), value)
+    return out
+
+
+class Cluster:
+    """All objects by name. `largest` is the size of a status that is still taken."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._versions = itertools.count(100)
+        self._uids = itertools.count(1)
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.writes = 0
+        self.lost: list[dict[str, Any]] = []
+        """Objects that people took away, finalizers and all."""
+        self.largest = 1_500_000
+
+    def put(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Store it as its next version."""
+        stored = copy.deepcopy(dict(body))
+        stored["metadata"]["resourceVersion"] = str(next(self._versions))
+        self.objects[name] = stored
+        return stored
+
+    def apply(self, name: str, spec: Mapping[str, Any], annotations: Mapping[str, str] | None = None) -> str:
+        """A new object; answers its uid."""
+        uid = f"uid-{next(self._uids)}"
+        metadata = {
+            "name": name,
+            "namespace": NAMESPACE,
+            "uid": uid,
+            "generation": 1,
+            "creationTimestamp": self._clock.wall().replace(microsecond=0).isoformat().replace("+00:00", "Z"),
+            "annotations": dict(annotations or {}),
+        }
+        self.put(name, {"metadata": metadata, "spec": dict(spec), "status": {"observedGeneration": -1}})
+        return uid
+
+    def edit(self, name: str, **fields: Any) -> None:
+        """Change fields of spec; None takes one away."""
+        body = copy.deepcopy(self.objects[name])
+        spec = {k: v for k, v in {**body["spec"], **fields}.items() if v is not None}
+        if spec != body["spec"]:
+            body["spec"] = spec
+            body["metadata"]["generation"] += 1
+            self.put(name, body)
+
+    def annotate(self, name: str, **annotations: str | None) -> None:
+        """Set annotations of ours (without their prefix); None takes one away."""
+        body = copy.deepcopy(self.objects[name])
+        named = {f"managedagents.dev/{k.replace('_', '-')}": v for k, v in annotations.items()}
+        body["metadata"]["annotations"] = merged(body["metadata"]["annotations"], named)
+        self.put(name, body)
+
+    def replace(self, name: str) -> None:
+        """`kubectl replace` with the manifest as people have it: finalizers and annotations of ours are gone."""
+        body = copy.deepcopy(self.objects[name])
+        body["metadata"]["annotations"] = {}
+        body["metadata"].pop("finalizers", None)
+        self._put_or_remove(name, body)
+        if name not in self.objects:
+            self.lost.append(body)
+
+    def wipe_status(self, name: str) -> None:
+        """What a restore or a mistaken replace of the status leaves."""
+        body = copy.deepcopy(self.objects[name])
+        body["status"] = {"observedGeneration": -1}
+        self.put(name, body)
+
+    def delete(self, name: str) -> None:
+        """`kubectl delete`: at once without finalizers, else when the last one is gone."""
+        body = copy.deepcopy(self.objects[name])
+        if not body["metadata"].get("finalizers"):
+            self.lost.append(self.objects.pop(name))
+            return
+        body["metadata"].setdefault("deletionTimestamp", self._clock.stamp())
+        self.put(name, body)
+
+    def vanish(self, name: str) -> dict[str, Any]:
+        """Gone whatever its finalizers say; answers what it was."""
+        return self.objects.pop(name)
+
+    def restore(self, name: str, backup: Mapping[str, Any], *, status: bool) -> str:
+        """Make it again from a backup: another uid, the annotations as they were."""
+        uid = self.apply(name, backup["spec"], backup["metadata"].get("annotations"))
+        body = copy.deepcopy(self.objects[name])
+        if finalizers := backup["metadata"].get("finalizers"):
+            body["metadata"]["finalizers"] = list(finalizers)
+        if status:
+            body["status"] = copy.deepcopy(backup["status"])
+        self.put(name, body)
+        return uid
+
+    def patch(self, name: str, patch: Mapping[str, Any], version: str, *, status: bool) -> dict[str, Any]:
+        """As the API server does it, precondition and all."""
+        body = self.objects.get(name)
+        if body is None:
+            raise ObjectGone(f"{name} not found")
+        if body["metadata"]["resourceVersion"] != version:
+            raise WriteConflict(f"{name} has been modified")
+        after = copy.deepcopy(body)
+        if status:
+            after["status"] = merged(body.get("status") or {}, patch["status"])
+            if len(repr(after["status"])) > self.largest:
+                raise WriteRefused(500, "etcdserver: request is too large")
+        else:
+            after["metadata"] = merged(body["metadata"], patch["metadata"])
+        after["metadata"]["resourceVersion"] = version
+        if after == body:
+            return copy.deepcopy(body)
+        added = set(after["metadata"].get("finalizers") or ()) - set(body["metadata"].get("finalizers") or ())
+        if added and "deletionTimestamp" in body["metadata"]:
+            raise WriteRefused(422, "no new finalizers can be added if the object is being deleted")
+        self.writes += 1
+        return copy.deepcopy(self._put_or_remove(name, after))
+
+    def _put_or_remove(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        stored = self.put(name, body)
+        if "deletionTimestamp" in stored["metadata"] and not stored["metadata"].get("finalizers"):
+            del self.objects[name]
+        return stored
+
+
+class ClusterWriter:
+    """The port `Writer` for one process."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def patch_object(
+        self, namespace: str, name: str, patch: Mapping[str, Any], *, resource_version: str
+    ) -> dict[str, Any]:
+        return await self._patch("patch_object", name, patch, resource_version, status=False)
+
+    async def patch_status(
+        self, namespace: str, name: str, patch: Mapping[str, Any], *, resource_version: str
+    ) -> dict[str, Any]:
+        return await self._patch("patch_status", name, patch, resource_version, status=True)
+
+    async def read(self, namespace: str, name: str) -> dict[str, Any] | None:
+        if await gate("read", done=False):
+            raise ClusterUnreachable("the API server does not answer")
+        return copy.deepcopy(self._cluster.objects.get(name)) if namespace == NAMESPACE else None
+
+    async def list_pages(self, limit: int = 500) -> AsyncIterator[list[dict[str, Any]]]:
+        yield [copy.deepcopy(body) for body in self._cluster.objects.values()]
+
+    async def _patch(
+        self, call: str, name: str, patch: Mapping[str, Any], version: str, *, status: bool
+    ) -> dict[str, Any]:
+        if await gate(call, done=False):
+            raise ClusterUnreachable("the API server does not answer")
+        answer = self._cluster.patch(name, patch, version, status=status)
+        if await gate(call, done=True):
+            raise ClusterUnreachable("the answer of the API server was lost")
+        return answer

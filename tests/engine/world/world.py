@@ -1,0 +1,99 @@
+"""A cluster, an API and the processes between them: what they come to when nothing more happens, and what must be true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from managed_agents_operator.engine.view import Terms
+from tests.engine.world.api import FakeApi
+from tests.engine.world.clock import FakeClock
+from tests.engine.world.cluster import Cluster
+from tests.engine.world.process import Operator
+
+TERMS = Terms(grace=30.0, create_timeout=60.0, refused_retry=600.0)
+SWEEP = 60.0
+LONG = 1500.0
+"""Seconds without any change after which nothing is to come any more."""
+
+
+class Restless(AssertionError):
+    """It does not come to rest."""
+
+
+class World:
+    """Begins with one process."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.cluster = Cluster(self.clock)
+        self.api = FakeApi(self.clock)
+        self._started = 0
+        self.operators: list[Operator] = []
+        self.start()
+
+    def start(self) -> Operator:
+        """One more process."""
+        self._started += 1
+        operator = Operator(f"process-{self._started}", self.cluster, self.api, self.clock, TERMS)
+        operator.watch()
+        self.operators.append(operator)
+        return operator
+
+    def crash(self, operator: Operator) -> None:
+        operator.crash()
+        self.operators.remove(operator)
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.api.arrivals()
+
+    def status(self, name: str) -> dict[str, Any]:
+        return self.cluster.objects[name].get("status") or {}
+
+    def condition(self, name: str, type_: str = "Ready") -> dict[str, Any]:
+        """A condition as it stands, {} if there is none."""
+        return next((c for c in self.status(name).get("conditions") or () if c["type"] == type_), {})
+
+    def run(self) -> int:
+        """Every pass that wants to be made now, to its end; answers how many."""
+        made = 0
+        for operator in list(self.operators):
+            operator.watch()
+            for uid in list(operator.running):
+                operator.finish(uid)
+                made += 1
+            while wanting := operator.wanting:
+                operator.begin(wanting[0])
+                operator.finish(wanting[0])
+                operator.watch()
+                made += 1
+                if made > 200:
+                    raise Restless(f"{wanting[0]} passes without end")
+        return made
+
+    def settle(self, limit: int = 600) -> None:
+        """Until nothing changed for a long time. Raises `Restless` when it takes too many passes."""
+        made, still_since, swept_at = 0, self.clock.monotonic(), float("-inf")
+        while self.clock.monotonic() - still_since < LONG:
+            before = self._changes()
+            made += self.run()
+            if self.clock.monotonic() - swept_at >= SWEEP:
+                swept_at = self.clock.monotonic()
+                for operator in self.operators:
+                    operator.sweep()
+                made += self.run()
+            if self._changes() != before:
+                still_since = self.clock.monotonic()
+            if made > limit:
+                raise Restless(f"{made} passes and no end")
+            self.advance(self._pause())
+
+    def _changes(self) -> tuple[int, int, int]:
+        return self.cluster.writes, self.api.creations, self.api.changes
+
+    def _pause(self) -> float:
+        """Seconds until something is due."""
+        now = self.clock.monotonic()
+        due = [at for operator in self.operators if (at := operator.next_due) is not None]
+        due += [post.latest for post in self.api.late]
+        return min(max(min((at - now for at in due), default=SWEEP), 0.01), SWEEP)
