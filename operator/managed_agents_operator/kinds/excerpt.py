@@ -28,8 +28,8 @@ def excerpt(agent: Mapping[str, Any]) -> dict[str, Any]:
     for parts in (_words, _fields):
         if size <= LIMIT:
             return out
-        # By size alone, since nothing else of a part can be compared; equal ones keep the order they stand in.
-        for weight, holder, key, text in sorted(parts(out), key=lambda part: -part[0]):
+        # The order of keys must not count: some servers write maps in another one each time.
+        for weight, holder, key, text in sorted(parts(out), key=lambda part: (-part[0], str(part[2]), part[3])):
             mark = f"{len(text)} characters, sha256 {hashlib.sha256(text.encode()).hexdigest()}"
             holder[key] = mark
             size += len(mark) + 2 - weight

@@ -76,7 +76,7 @@ def _same(wish: Resource, mounted: SessionResource) -> bool:
 def rooted(path: str) -> str:
     """Where a file lies: servers echo the path as given, or below the folder of all uploads."""
     path = _plain(path)
-    return path if path.startswith(UPLOADS + "/") else UPLOADS + path
+    return path if path == UPLOADS or path.startswith(UPLOADS + "/") else (UPLOADS + path).rstrip("/")
 
 
 def _plain(path: str) -> str:

@@ -1,0 +1,179 @@
+"""What the tests of the kinds stand on: a clock moved by hand, bells that remember, and resources in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from managed_agents_operator.api.session import Session
+from managed_agents_operator.claude.client import Client
+from managed_agents_operator.claude.models import Session as Wire
+from managed_agents_operator.claude.quota import Budget
+from managed_agents_operator.engine.claim import Marker
+from managed_agents_operator.engine.errors import ClusterUnreachable
+from managed_agents_operator.engine.ports import SecretMissing, SecretValue
+from managed_agents_operator.kinds.circuit import Circuit
+from managed_agents_operator.kinds.observatory import Bells, Observatory
+from managed_agents_operator.kinds.searches import Searches
+from managed_agents_operator.kinds.session import SessionKind
+from managed_agents_operator.kinds.sweeps import Sweeps
+
+CLUSTER = "cluster-1"
+UID = "uid-own"
+
+
+@dataclass
+class HandClock:
+    """Stands still until a test moves it; each look at it moves it a little, so that no two moments are the same."""
+
+    now: float = 1000.0
+    tick: float = 0.001
+
+    def monotonic(self) -> float:
+        self.now += self.tick
+        return self.now
+
+    def boottime(self) -> float:
+        return self.monotonic()
+
+    def wall(self) -> datetime:
+        return datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=self.now - 1000)
+
+
+@dataclass
+class Board:
+    """Whom the bells rang for."""
+
+    sessions: list[str] = field(default_factory=list)
+    resources: list[str] = field(default_factory=list)
+
+    @property
+    def bells(self) -> Bells:
+        return Bells(self.sessions.append, self.resources.append)
+
+    def clear(self) -> None:
+        self.sessions.clear()
+        self.resources.clear()
+
+
+@dataclass
+class Roll:
+    """Who has a resource: session id to status, and uids."""
+
+    statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    uids: set[str] = field(default_factory=set)
+
+    def tracked(self) -> Mapping[str, Mapping[str, Any]]:
+        return self.statuses
+
+    def tracks(self, session_id: str) -> bool:
+        return session_id in self.statuses
+
+    def knows(self, uid: str) -> bool:
+        return uid in self.uids
+
+
+@dataclass
+class Vault:
+    """Secrets by namespace, name and key; `down` while the cluster does not answer."""
+
+    values: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    down: bool = False
+
+    async def read(self, namespace: str, name: str, key: str) -> SecretValue:
+        if self.down:
+            raise ClusterUnreachable("no answer")
+        if (namespace, name, key) not in self.values:
+            raise SecretMissing(namespace, name, None)
+        return SecretValue(self.values[namespace, name, key], "uid", "1")
+
+    async def watch(self, on_change: Callable[[str, str], None]) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class Objects:
+    """The objects of the cluster that can be read."""
+
+    held: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    async def read(self, namespace: str, name: str) -> dict[str, Any] | None:
+        return self.held.get((namespace, name))
+
+
+@dataclass
+class Connection:
+    """All that the composition root joins for one connection, but the engine."""
+
+    client: Client
+    clock: HandClock = field(default_factory=HandClock)
+    roll: Roll = field(default_factory=Roll)
+    board: Board = field(default_factory=Board)
+    vault: Vault = field(default_factory=Vault)
+    objects: Objects = field(default_factory=Objects)
+    told: list[str] = field(default_factory=list)
+    """What the circuit, the searches and the first sweep told, in order."""
+
+    def __post_init__(self) -> None:
+        clock = self.clock
+        self.budget = Budget(60_000, 60_000, clock=clock)
+        self.circuit = Circuit(clock.monotonic, lambda: self.told.append("circuit"))
+        self.observatory = Observatory(self.roll, self.board.bells, CLUSTER)
+        self.searches = Searches(
+            self.client,
+            self.circuit,
+            clock.monotonic,
+            self.told.append,
+            self.observatory.take,
+            self.observatory.keeps,
+        )
+        self.sweeps = Sweeps(
+            self.client,
+            self.circuit,
+            self.observatory,
+            self.roll,
+            clock.monotonic,
+            lambda: self.told.append("first sweep"),
+        )
+        self.kind = SessionKind(
+            self.client,
+            self.budget,
+            self.circuit,
+            self.observatory,
+            self.searches,
+            self.vault,
+            self.objects,
+            clock=clock,
+            cluster=CLUSTER,
+        )
+
+    def track(self, id: str, uid: str = UID, **status: Any) -> None:
+        """There is a resource with this session in its status."""
+        self.roll.statuses[id] = {"id": id, "state": "idle", **status}
+        self.roll.uids.add(uid)
+
+
+def marker(uid: str = UID, n: int = 1, owner: str | None = f"{CLUSTER}/team/nightly") -> dict[str, str]:
+    """The two pairs of metadata on a session of ours."""
+    return Marker(uid, n, "0123456789abcdef", owner).metadata
+
+
+def resource(status: dict[str, Any] | None = None, **spec: Any) -> Session:
+    """A Session as the API server has it."""
+    known = {"agent": {"id": "agent_sample"}, "environment": {"id": "env_sample"}}
+    meta = {
+        "name": "nightly",
+        "namespace": "team",
+        "uid": UID,
+        "resourceVersion": "7",
+        "generation": 1,
+        "creationTimestamp": "2026-11-22T23:00:00Z",
+    }
+    return Session.parse({"metadata": meta, "spec": {**known, **spec}, "status": status or {}})
+
+
+def wire(**fields: Any) -> Wire:
+    """A session as the API tells it."""
+    return Wire.model_validate({"id": "sesn_1", "status": "idle", **fields})
