@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.kinds.stage import CLUSTER, UID, Board, Roll, marker, wire
 
-from managed_agents_operator.engine.external import Absent, Remote
+from managed_agents_operator.engine.looks import Absent
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds.observatory import Observatory
 
 ID = "sesn_1"

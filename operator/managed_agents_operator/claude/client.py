@@ -77,9 +77,12 @@ class Client:
         """How this connection fares."""
         return self._exchange.health
 
-    async def create_session(self, body: Mapping[str, Any]) -> Answer[Session]:
-        """`POST /v1/sessions`. An answer without a readable id is `Unreadable`: there may be a session all the same."""
-        return await self._exchange.call("POST", ["sessions"], body=body, creates=True, read=_session)
+    async def create_session(self, body: Mapping[str, Any], *, secrets: Sequence[str] = ()) -> Answer[Session]:
+        """`POST /v1/sessions`. An answer without a readable id is `Unreadable`: there may be a session all the same.
+
+        `secrets` are texts of the body that no message may hold.
+        """
+        return await self._exchange.call("POST", ["sessions"], body=body, creates=True, secrets=secrets, read=_session)
 
     async def get_session(self, id: str) -> Answer[Session]:
         """`GET /v1/sessions/{id}`."""

@@ -96,17 +96,20 @@ class Exchange:
         query: Sequence[tuple[str, str]] = (),
         creates: bool = False,
         sends: bool = False,
+        secrets: Sequence[str] = (),
         read: Callable[[Any], Value],
     ) -> Answer[Value]:
         """One call; `path` are its parts below `/v1`, ids among them.
 
-        `creates` uses the budget of creations and, like `sends`, the longer time-out. `read` makes the value of the
+        `creates` uses the budget of creations and, like `sends`, the longer time-out. `secrets` are texts of the body
+        that no message may hold, since the API may repeat what it does not like. `read` makes the value of the
         JSON (None when the body was empty) and raises `ValueError` with the words for people when it is not what was
         asked for. Raises any `ClaudeError`.
         """
         bucket = None if self._budget is None else self._budget.creates if creates else self._budget.requests
         try:
-            received = await self._send(method, self._url(path, query), body, bucket, slow=creates or sends)
+            url = self._url(path, query)
+            received = await self._send(method, url, body, bucket, secrets=secrets, slow=creates or sends)
             answer = received.answer(read, self._clock.wall)
         except ClaudeError as error:
             self._learn(error, bucket)
@@ -125,13 +128,20 @@ class Exchange:
         return f"{self._base}/v1/{quoted}?{urlencode([*query, ('beta', 'true')])}"
 
     async def _send(
-        self, method: str, url: str, body: Mapping[str, Any] | None, bucket: Bucket | None, *, slow: bool
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        bucket: Bucket | None,
+        *,
+        secrets: Sequence[str],
+        slow: bool,
     ) -> Received:
         if self._http is None:
             raise RuntimeError("the client is used outside of its context")
         if bucket is not None and (until := bucket.paused_until) is not None:
             raise Unsent("the API asked for fewer calls, and none is made until it takes them again", retry_at=until)
-        secrets, headers = self._signed()
+        signed, headers = self._signed()
         content = None
         if body is not None:
             headers["content-type"] = "application/json"
@@ -142,7 +152,7 @@ class Exchange:
         try:
             async with asyncio.timeout(whole):
                 answer = await self._http.request(method, url, content=content, headers=headers, timeout=timeouts(read))
-                return Received(answer.status_code, answer.headers, answer.content, secrets)
+                return Received(answer.status_code, answer.headers, answer.content, (*signed, *secrets))
         except Exception as failure:  # noqa: BLE001 - whatever came, it was no answer
             trouble = what_failed(failure, self._server)
             log.debug("%s failed: %s", method, type(failure).__name__)

@@ -14,7 +14,8 @@ from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import BadRequest, CursorRefused, NotFound
 from managed_agents_operator.claude.models import Event
 from managed_agents_operator.engine.drift import subset
-from managed_agents_operator.engine.external import Absent, Delivery, Remote, Stop
+from managed_agents_operator.engine.looks import Absent, Delivery, Stop
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds.moments import moment
 
 FIRST = ("user.message", "user.define_outcome")

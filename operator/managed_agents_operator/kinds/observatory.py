@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from managed_agents_operator.claude.models import Session, fingerprint
 from managed_agents_operator.engine.claim import Marker
-from managed_agents_operator.engine.external import Absent, Remote
+from managed_agents_operator.engine.looks import Absent
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds.projection import remote
 
 log = logging.getLogger(__name__)

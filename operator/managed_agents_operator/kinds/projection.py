@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from managed_agents_operator.api.session import Session as Wish
 from managed_agents_operator.api.status import Usage
 from managed_agents_operator.claude.models import Money, Session
-from managed_agents_operator.engine.external import Remote
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds.excerpt import excerpt
 from managed_agents_operator.kinds.moments import moment
 from managed_agents_operator.kinds.mounts import mounts

@@ -19,7 +19,8 @@ from managed_agents_operator.claude.models import Session
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.claim import Marker
 from managed_agents_operator.engine.errors import Failure
-from managed_agents_operator.engine.external import Found, LookSearch, Remote
+from managed_agents_operator.engine.looks import Found, LookSearch
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
 from managed_agents_operator.kinds.moments import instant

@@ -7,11 +7,9 @@ anything, answers with what was seen or with a `Failure`, and decides nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from managed_agents_operator.api.session import Session
-from managed_agents_operator.claude.answers import clean
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import ClaudeError, NotFound
 from managed_agents_operator.claude.models import Session as Wire
@@ -20,10 +18,9 @@ from managed_agents_operator.claude.quota import Budget
 from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.claim import Claim, Marker
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import (
+from managed_agents_operator.engine.external import Changes, Link, Sent, Sight, Ticket
+from managed_agents_operator.engine.looks import (
     Absent,
-    Changes,
-    Link,
     Look,
     LookAgent,
     LookKickoff,
@@ -33,14 +30,11 @@ from managed_agents_operator.engine.external import (
     LookStop,
     LookStray,
     LookTokens,
-    Remote,
-    Sent,
-    Sight,
     Stray,
-    Ticket,
 )
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED
 from managed_agents_operator.engine.ports import Secrets, Writer
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds import request, tokens
 from managed_agents_operator.kinds.circuit import Call, Circuit
 from managed_agents_operator.kinds.errors import failure, refused_spec
@@ -201,11 +195,9 @@ class SessionKind:
         if not still():
             return EXPIRED
         try:
-            answer = await self._client.create_session(body)
+            answer = await self._client.create_session(body, secrets=tuple(found.values()))
         except ClaudeError as error:
-            trouble = self._failed(error, "write", creates=True)
-            # The API may repeat what it does not like.
-            return refused_spec(replace(trouble, message=clean(trouble.message, found.values())), resource.spec)
+            return refused_spec(self._failed(error, "write", creates=True), resource.spec)
         self._circuit.succeeded("write")
         return self._observatory.put(answer.value, self._clock.monotonic())
 

@@ -1,0 +1,302 @@
+"""Sweeps: whole listings conclude, halves do not, and nothing that happens meanwhile is taken for a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from tests.kinds.stage import marker, wire
+
+from managed_agents_operator.claude.answers import Answer
+from managed_agents_operator.claude.errors import CursorRefused, Lost, RateLimited, Unauthorized, Unreadable
+from managed_agents_operator.claude.models import Page
+from managed_agents_operator.claude.queueing import Priority
+from managed_agents_operator.kinds.errors import failure
+from managed_agents_operator.kinds.sweeps import Sweeps
+
+BARE = {"agent": "agent_sample", "environment_id": "env_sample"}
+MESSAGE = {"type": "user.message", "content": [{"type": "text", "text": "Go."}]}
+
+
+async def make(connection, uid: str, **fields: Any) -> str:
+    """A session of a resource that is there."""
+    made = (await connection.client.create_session({**BARE, "metadata": marker(uid), **fields})).value
+    connection.track(made.id, uid)
+    return made.id
+
+
+async def test_the_first_sweep_shows_all_and_tells(connection, control):
+    control.modes(page_maximum=100)
+    ids = [await make(connection, f"uid-{n}") for n in range(120)]
+    await connection.sweeps.full()
+    assert connection.told == ["first sweep"]
+    assert sorted(connection.board.sessions) == sorted(ids)
+    assert connection.observatory.swept_at is not None
+    connection.board.clear()
+    await connection.sweeps.full()
+    assert connection.told == ["first sweep"]
+    assert connection.board.sessions == []
+    assert not any(connection.observatory.missing_at(id) for id in ids)
+
+
+async def test_what_is_archived_or_gone_outside_is_to_be_looked_at(connection, control):
+    kept, archived, deleted = [await make(connection, f"uid-{n}") for n in range(3)]
+    await connection.sweeps.full()
+    control.archive(archived)
+    control.delete(deleted)
+    connection.board.clear()
+    await connection.sweeps.full()
+    assert sorted(connection.board.sessions) == sorted([archived, deleted])
+    assert connection.observatory.snapshot(archived) is not None, "nothing is concluded: it is looked at"
+    assert connection.observatory.absence(deleted) is None
+    assert connection.observatory.missing_at(kept) is None
+
+
+async def test_what_has_ended_by_its_status_is_not_looked_for(connection, control):
+    ended = await make(connection, "uid-1")
+    connection.track(ended, archivedAt="2026-11-22T09:30:00Z")
+    control.archive(ended)
+    await connection.sweeps.full()
+    assert connection.board.sessions == []
+
+
+@pytest.mark.parametrize("skip", [0, 1], ids=["first page", "second page"])
+@pytest.mark.parametrize(
+    ("kind", "effect", "error"),
+    [
+        ("cut", {}, Lost),
+        ("garbage", {}, Unreadable),
+        ("rate_limit", {"retry_after": 1}, RateLimited),
+        ("answer", {"status": 401}, Unauthorized),
+    ],
+)
+async def test_half_a_listing_concludes_nothing(connection, control, skip, kind, effect, error):
+    control.modes(page_maximum=20)
+    ids = [await make(connection, f"uid-{n}") for n in range(30)]
+    await connection.sweeps.full()
+    swept_at = connection.observatory.swept_at
+    connection.board.clear()
+    control.archive(ids[0])
+    # The first page is asked for twice, since pages of a hundred are refused here, and a cut read once more below us.
+    control.fault(kind, path="^/v1/sessions$", skip=skip + 1, times=2, **effect)
+    with pytest.raises(error):
+        await connection.sweeps.full()
+    assert connection.board.sessions == []
+    assert connection.observatory.swept_at == swept_at
+    assert not any(connection.observatory.missing_at(id) for id in ids)
+
+
+class Pages:
+    """A client whose list is played: each page is items, something that happens before it is asked for, or an error."""
+
+    budget = None
+
+    def __init__(self, *steps: Any) -> None:
+        self.steps = list(steps)
+
+    def iterate_sessions(self, *, statuses=(), before_page, **_):
+        return self._iterate(before_page)
+
+    async def _iterate(self, before_page):
+        for step in self.steps:
+            if callable(step):
+                step()
+                continue
+            await before_page()
+            if isinstance(step, Exception):
+                raise step
+            yield Answer(Page(step, "next"), None)
+
+
+def item(id: str, uid: str, **fields: Any) -> dict[str, Any]:
+    return {"id": id, "status": "idle", "metadata": marker(uid), **fields}
+
+
+@pytest.fixture
+def play(connection):
+    """Sweeps over a played list."""
+
+    def sweeps(*steps: Any) -> Sweeps:
+        return Sweeps(
+            Pages(*steps),
+            connection.circuit,
+            connection.observatory,
+            connection.roll,
+            connection.clock.monotonic,
+            lambda: None,
+        )
+
+    return sweeps
+
+
+async def test_a_session_made_while_the_listing_runs_is_not_missing(connection, play):
+    def made() -> None:
+        connection.observatory.put(wire(id="sesn_new"), connection.clock.monotonic())
+        connection.track("sesn_new", "uid-new")
+
+    connection.track("sesn_1", "uid-1")
+    await play([item("sesn_1", "uid-1")], made, []).full()
+    assert connection.observatory.missing_at("sesn_new") is None
+
+
+async def test_an_item_that_moves_between_pages_and_is_shown_twice_is_one(connection, play):
+    connection.track("sesn_1", "uid-1")
+    await play([item("sesn_1", "uid-1", title="old")], [item("sesn_1", "uid-1", title="new")]).full()
+    assert connection.observatory.snapshot("sesn_1").title == "new"
+    assert connection.observatory.missing_at("sesn_1") is None
+
+
+async def test_an_item_that_slips_between_pages_is_looked_at_and_not_lost(connection, play):
+    connection.track("sesn_1", "uid-1")
+    await play([item("sesn_2", "uid-2")], []).full()
+    assert connection.observatory.missing_at("sesn_1") is not None
+    assert connection.observatory.absence("sesn_1") is None
+    connection.observatory.put(wire(id="sesn_1"), connection.clock.monotonic())
+    assert connection.observatory.missing_at("sesn_1") is None
+
+
+async def test_an_answer_that_came_while_a_page_was_under_way_stands(connection, play):
+    connection.track("sesn_1", "uid-1")
+
+    class Late(Pages):
+        async def _iterate(self, before_page):
+            await before_page()
+            connection.observatory.put(wire(id="sesn_1", title="new"), connection.clock.monotonic())
+            yield Answer(Page([item("sesn_1", "uid-1", title="old")], None), None)
+
+    sweeps = play()
+    sweeps._client = Late()
+    await sweeps.full()
+    assert connection.observatory.snapshot("sesn_1").title == "new"
+
+
+async def test_the_hot_sweep_sees_what_begins_and_what_ends(connection, control):
+    idle, busy = [await make(connection, f"uid-{n}") for n in range(2)]
+    await connection.sweeps.full()
+    connection.board.clear()
+    await connection.client.send_events(busy, [MESSAGE])
+    await connection.sweeps.hot()
+    assert connection.board.sessions == [busy]
+    connection.board.clear()
+    control.finish(busy)
+    await connection.sweeps.hot()
+    assert connection.board.sessions == [busy]
+    assert connection.observatory.missing_at(busy) is not None
+    assert connection.observatory.missing_at(idle) is None
+
+
+async def test_one_that_was_seen_at_work_by_a_single_look_is_noticed_when_it_stops(connection, control):
+    """It began and ended between two hot sweeps."""
+    id = await make(connection, "uid-1")
+    await connection.client.send_events(id, [MESSAGE])
+    seen = (await connection.client.get_session(id)).value
+    connection.observatory.put(seen, connection.clock.monotonic())
+    control.finish(id)
+    await connection.sweeps.hot()
+    assert connection.observatory.missing_at(id) is not None
+
+
+async def test_without_sessions_there_is_nothing_to_sweep_hot(connection, control):
+    await connection.sweeps.hot()
+    assert control.requests() == []
+
+
+async def test_sessions_of_nobody_are_told_once(connection, control, caplog):
+    caplog.set_level(logging.WARNING)
+    await connection.client.create_session({**BARE, "metadata": marker("uid-gone")})
+    await connection.client.create_session({**BARE, "metadata": marker("uid-far", owner="cluster-2/team/x")})
+    await connection.client.create_session(BARE)
+    for _ in range(3):
+        await connection.sweeps.full()
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1
+    assert "cluster-1/team/nightly" in told[0]
+
+
+class Outage:
+    """Fails so many times, then answers; ends the sweeps when it was asked often enough."""
+
+    def __init__(self, failures: int, error: Exception) -> None:
+        self.left, self.error, self.slept = failures, error, []
+
+    async def sweep(self) -> None:
+        if self.left:
+            self.left -= 1
+            raise self.error
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if not self.left:
+            raise asyncio.CancelledError
+
+
+async def test_a_week_of_outage_ends_nothing(connection, monkeypatch, caplog):
+    """Pauses that double without an end overflow after a thousand failures."""
+    outage = Outage(20_000, Lost("no answer"))
+    monkeypatch.setattr(asyncio, "sleep", outage.sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await connection.sweeps._repeat(Priority.HOT_SWEEP, outage.sweep, 5.0)
+    assert outage.slept[:9] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert len(caplog.records) == 1
+
+
+async def test_sweeps_that_fail_are_alive_and_one_that_hangs_is_not(connection, monkeypatch):
+    clock = connection.clock
+    clock.now += 1000
+    assert connection.sweeps.age > 900
+
+    async def fails() -> None:
+        raise Lost("no answer")
+
+    async def once(seconds: float) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", once)
+    for which in (Priority.HOT_SWEEP, Priority.FULL_SWEEP):
+        with pytest.raises(asyncio.CancelledError):
+            await connection.sweeps._repeat(which, fails, 5.0)
+    assert connection.sweeps.age < 1
+    clock.now += 1000
+    with pytest.raises(asyncio.CancelledError):
+        await connection.sweeps._repeat(Priority.HOT_SWEEP, fails, 5.0)
+    assert connection.sweeps.age > 900, "the full sweep stands still, whatever the other one does"
+
+
+async def test_a_refused_key_opens_the_circuit_and_the_next_listing_closes_it(connection, control, simulator):
+    connection.circuit.failed(_refused(), "sweep")
+    await connection.sweeps.full()
+    assert connection.circuit.failure is None
+
+
+async def test_listings_that_go_well_do_not_close_what_a_creation_opened(connection):
+    connection.circuit.failed(_refused(), "write")
+    await connection.sweeps.full()
+    assert connection.circuit.failure is not None
+
+
+def _refused():
+    return failure(Unauthorized("no"), 0.0)
+
+
+@pytest.mark.parametrize("error", [CursorRefused("expired"), Unreadable("the same pages again and again")])
+async def test_a_list_without_an_end_concludes_nothing(connection, play, error):
+    connection.track("sesn_1", "uid-1")
+    with pytest.raises(type(error)):
+        await play([item("sesn_2", "uid-2")], error).full()
+    assert connection.observatory.missing_at("sesn_1") is None
+
+
+async def test_ten_thousand_unchanged_sessions_are_neither_parsed_nor_rung(connection, play):
+    pages = [[item(f"sesn_{page}-{n}", f"uid-{page}-{n}") for n in range(100)] for page in range(100)]
+    for page in pages:
+        for one in page:
+            connection.track(one["id"], one["metadata"]["k8s_uid"].split("/")[0])
+    sweeps = play(*pages)
+    await sweeps.full()
+    before = {id: connection.observatory.snapshot(id).wire for id in connection.roll.statuses}
+    connection.board.clear()
+    await sweeps.full()
+    assert connection.board.sessions == []
+    assert all(connection.observatory.snapshot(id).wire is seen for id, seen in before.items())
