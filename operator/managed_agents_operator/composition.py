@@ -27,8 +27,9 @@ from managed_agents_operator.kinds.observatory import Bells, Observatory
 from managed_agents_operator.kinds.searches import Searches
 from managed_agents_operator.kinds.session import SessionKind
 from managed_agents_operator.kinds.sweeps import Sweeps
+from managed_agents_operator.kinds.tidings import Tidings
 from managed_agents_operator.kube.writer import Writer
-from managed_agents_operator.settings import Settings, read_key
+from managed_agents_operator.settings import Settings, WrongSettings, read_key
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Credentials:
             mark = (stat.st_mtime_ns, stat.st_ino)
             if self._read is None or self._read[0] != mark:
                 self._read = (mark, read_key(path).get_secret_value())
-        except (OSError, ValueError) as error:
+        except (OSError, WrongSettings) as error:
             if self._read is None:
                 raise
             # A mounted Secret is replaced in steps; until it is whole again the last good key serves.
@@ -146,7 +147,7 @@ def _connect(
     pace = Pace(settings.status_interval_seconds, USAGE_WRITES_PER_SECOND)
     scribe = Scribe(kind, ports.writer, ports.events, pace)
     keeper.serve(Reconciler(kind, ports.writer, scribe, clock, process, terms, keeper.ring))
-    client.health.on_change(lambda _: keeper.ring_all())
+    Tidings(client.health, keeper.ring_all)
     return Sweeps(client, circuit, observatory, keeper, clock.monotonic, keeper.ring_all), searches
 
 
