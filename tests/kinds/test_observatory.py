@@ -154,6 +154,7 @@ KEPT = [
     ({"metadata": "text"}, False, "a server with ideas of its own"),
     ({"metadata": {"team": "x"}}, False, "somebody's who is not us"),
     ({"metadata": {"k8s_uid": "spoiled"}}, False, "a marker that nobody can read"),
+    ({"metadata": {"k8s_uid": f"{UID}/{'9' * 5000}/d"}}, False, "a number that Python would not even read"),
     ({"metadata": marker("uid-far", owner="cluster-2/team/x")}, False, "another cluster's"),
     ({"metadata": marker("uid-far", owner=None)}, False, "of nobody knows whom"),
     ({"metadata": marker("uid-gone")}, True, "of this cluster: its resource may come back"),

@@ -18,6 +18,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
 
+LONGEST_NUMBER = 9
+"""Digits of an incarnation: what is longer nobody of us wrote, and it would fit no status."""
+
 
 def digest(value: Any) -> str:
     """Short digest of a JSON value, the same however its keys are ordered: 16 hexadecimal digits."""
@@ -79,7 +82,7 @@ class Marker:
     def parse(cls, metadata: Mapping[str, str]) -> Self | None:
         """The marker in a session's metadata; None for sessions that are nobody's, or not in our form."""
         parts = metadata.get(METADATA_UID, "").split("/")
-        if len(parts) != 3 or not parts[0] or not parts[1].isdecimal():
+        if len(parts) != 3 or not parts[0] or not parts[1].isdecimal() or len(parts[1]) > LONGEST_NUMBER:
             return None
         return cls(parts[0], int(parts[1]), parts[2], metadata.get(METADATA_OWNER) or None)
 
