@@ -1,8 +1,8 @@
 """Whatever happens, in whatever order: one resource, one session, told as it is.
 
-The real reconciler against a cluster and an API in memory. Hypothesis writes the story: people edit, delete, replace and
-restore, others end sessions, answers are lost, processes freeze and die at any point of a pass. When all that is over and
-time has gone by, the world must be as the resources say.
+The real reconciler against a cluster and an API in memory. Hypothesis writes the story: people edit, delete, replace
+and restore, others end sessions, answers are lost, processes freeze and die at any point of a pass. When all that is
+over and time has gone by, the world must be as the resources say.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-
 from tests.engine.world.judge import Judge
 from tests.engine.world.world import World
 
@@ -94,11 +93,17 @@ class Story(RuleBasedStateMachine):
         if self._known(name):
             self.world.cluster.replace(name)
             self._excuse_if_gone(name)
+            self._let_time_go_by()
 
     @rule(name=MOSTLY_A)
     def wipe_status(self, name):
         if self._known(name):
             self.world.cluster.wipe_status(name)
+            self._let_time_go_by()
+
+    def _let_time_go_by(self):
+        """Who takes every trace away while the session is not even listed leaves nothing to find it by."""
+        self.world.advance(self.world.api.list_lag)
 
     @rule(name=MOSTLY_A)
     def back_up(self, name):

@@ -1,7 +1,7 @@
 """Views of one resource, said in few words: what a test does not mention is as in the most ordinary life.
 
-`resource` is a Session as the API server has it, `remote` a session as the API has it, `view` both with what the process
-remembers. Everything is a plain value; the clock stands at `NOW`.
+`resource` is a Session as the API server has it, `remote` a session as the API has it, `view` both with what the
+process remembers. Everything is a plain value; the clock stands at `NOW`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from typing import Any
 from managed_agents_operator.api.session import CLAIM_ANNOTATION, FINALIZER, Session, immutable_part
 from managed_agents_operator.engine.claim import Claim, Marker, digest
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import Created, Found, Link, Remote, Sight
-from managed_agents_operator.engine.view import Backoff, Memory, Permit, Process, Refusal, Terms, View
+from managed_agents_operator.engine.external import Created, Link, Sight
+from managed_agents_operator.engine.looks import Found
+from managed_agents_operator.engine.memory import Backoff, Memory, Permit, Refusal
+from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.view import Process, Terms, View
 
 NOW = 10_000.0
 BOOT = 20_000.0

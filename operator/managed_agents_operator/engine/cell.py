@@ -69,3 +69,22 @@ class Cell:
     def status(self) -> Mapping[str, Any]:
         """As the API server has it."""
         return self.body.get("status") or {}
+
+
+def version(body: Mapping[str, Any]) -> int:
+    """Resource versions are compared as numbers, as Kubernetes 1.35 and later promise for all API servers."""
+    try:
+        return int(body["metadata"]["resourceVersion"])
+    except ValueError:
+        return 0
+
+
+def secrets(body: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Namespace and name of every Secret that the spec refers to."""
+    namespace = body["metadata"].get("namespace", "")
+    found = set()
+    for resource in (body.get("spec") or {}).get("resources") or ():
+        ref = (resource.get("githubRepository") or {}).get("authorizationTokenSecretRef")
+        if ref and ref.get("name"):
+            found.add((namespace, ref["name"]))
+    return found

@@ -11,7 +11,9 @@ from datetime import timedelta
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.conditions import READY, said
-from managed_agents_operator.engine.external import Created, Found, LookTokens, Remote
+from managed_agents_operator.engine.external import Created
+from managed_agents_operator.engine.looks import Found, LookSession, LookTokens
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.searching import oldest_live, rfc3339, seek
 from managed_agents_operator.engine.verdict import Ask, Create, Guard, Record, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
@@ -37,6 +39,8 @@ def nothing_yet(v: View) -> Verdict | None:
         return None
     if known := _seen_already(v):
         return record(v, known, v.claim)
+    if again := _wiped(v):
+        return again
     if wait := _refused(v):
         return wait
     if v.trace and not v.permitted and not v.settled:
@@ -45,19 +49,28 @@ def nothing_yet(v: View) -> Verdict | None:
             return found
         if found.matches:
             return record(v, _of_incarnation(v, found.matches), v.claim)
-    if not v.trace and (first := _untouched(v)):
-        return first
-    if missing := _tokens(v):
-        return missing
-    if v.permitted:
-        return Create(CREATING)
-    return claim_afresh(v)
+    return (None if v.trace else _untouched(v)) or _tokens(v) or _make(v)
+
+
+def _make(v: View) -> Create | Guard:
+    return Create(CREATING) if v.permitted else claim_afresh(v)
 
 
 def _seen_already(v: View) -> tuple[Remote, ...]:
     """Sessions of this resource that came to light without a search: in a sweep, or before its status was wiped."""
     own = tuple(r for r in v.sight.strays if r.marker and r.marker.uid == v.uid)
     return tuple(r for r in own if r.marker and r.marker.n == v.n) if v.claim else own
+
+
+def _wiped(v: View) -> Verdict | None:
+    """A session that stood in status a moment ago: if it is still there, it goes back."""
+    if v.memory.last_id is None:
+        return None
+    look = LookSession(v.memory.last_id)
+    seen = v.saw(look, Remote)
+    if seen is None:
+        return Ask(look)
+    return record(v, (seen,), v.claim) if v.ours(seen) else None
 
 
 def _untouched(v: View) -> Verdict | None:

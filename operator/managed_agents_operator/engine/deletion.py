@@ -9,8 +9,10 @@ from __future__ import annotations
 from managed_agents_operator.api.session import FORCE_DELETE_ANNOTATION
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.doubles import living
-from managed_agents_operator.engine.external import Created, Found, LookSession, Remote
-from managed_agents_operator.engine.searching import oldest_live, proved_gone, seek, wrong_workspace
+from managed_agents_operator.engine.external import Created
+from managed_agents_operator.engine.looks import Found, LookSession
+from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.searching import oldest_live, proved_gone, seek
 from managed_agents_operator.engine.verdict import Ask, End, Interrupt, Record, Release, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -42,14 +44,13 @@ def _without_id(v: View) -> Verdict | None:
     claim = v.memory.unanswered or v.claim
     uids = (v.uid, claim.uid) if claim and claim.uid != v.uid else (v.uid,)
     report = deleting(f"whether one was made is searched for first; {FORCE}")
-    found = seek(v, claim, uids, report)
+    found = seek(v, claim, uids, report, way_out=FORCE)
     if isinstance(found, Found):
         mine = tuple(r for r in found.matches if _mine(v, r))
         return _record(v, mine, claim) if mine else _others(v)
-    told = found.report.ready if isinstance(found, Rest) and found.report else None
-    if told == "CreationUnknown":
+    if isinstance(found, Rest) and found.report and found.report.ready == "CreationUnknown":
         return Release("PossibleOrphan")
-    return wrong_workspace(v, FORCE) if told == "WrongWorkspace" else found
+    return found
 
 
 def _mine(v: View, remote: Remote) -> bool:
@@ -107,6 +108,8 @@ def _others(v: View) -> Verdict:
     if not others:
         return Release()
     one = min(others, key=lambda r: (r.created_at, r.id))
+    if not v.fresh(one):
+        return _poll(v, one.id, _told(v))
     if one.busy:
         return _interrupt(v, one.id)
     return End(one.id, "Archive", _told(v), stray=True)

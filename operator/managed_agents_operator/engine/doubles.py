@@ -6,7 +6,8 @@ unasked.
 
 from __future__ import annotations
 
-from managed_agents_operator.engine.external import Absent, LookStray, Remote, Stray
+from managed_agents_operator.engine.looks import Absent, LookStray, Stray
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Ask, End, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 

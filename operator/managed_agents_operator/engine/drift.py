@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
 from managed_agents_operator.engine.claim import digest
-from managed_agents_operator.engine.external import Changes, LookSession, Remote
+from managed_agents_operator.engine.external import Changes
+from managed_agents_operator.engine.looks import LookSession
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Ask, Report, Update, Verdict
 from managed_agents_operator.engine.view import View
 

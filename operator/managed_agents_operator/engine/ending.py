@@ -5,7 +5,7 @@ Rungs `suspended`, `changed`, `terminal`, `lost` and `owned_elsewhere` of the la
 
 from __future__ import annotations
 
-from managed_agents_operator.engine.external import LookSession
+from managed_agents_operator.engine.looks import LookSession
 from managed_agents_operator.engine.searching import proved_gone, wrong_workspace
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View

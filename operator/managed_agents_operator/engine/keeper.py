@@ -7,6 +7,7 @@ pass says when it wants to come again. Which pass does what is the reconciler's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import logging
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from managed_agents_operator.engine.cell import Cell, Clock
+from managed_agents_operator.engine.cell import Cell, Clock, secrets, version
 from managed_agents_operator.engine.errors import ObjectGone
 from managed_agents_operator.engine.reconcile import Reconciler
 
@@ -44,6 +45,7 @@ class Keeper:
         self._later: list[tuple[float, int, str]] = []
         self._order = itertools.count()
         self._bell = asyncio.Event()
+        self._ended = asyncio.Event()
         self._draining = False
         self._last_event = clock.monotonic()
         self._reconciler: Reconciler | None = None
@@ -68,7 +70,7 @@ class Keeper:
 
     def _newer(self, cell: Cell | None, body: dict[str, Any]) -> None:
         """Take a body in if it is newer. A pass under way keeps the one it decides on; it is taken in when it ends."""
-        if cell is not None and _version(body) <= _version(cell.body):
+        if cell is not None and version(body) <= version(cell.body):
             return
         uid = body["metadata"]["uid"]
         if cell is not None and uid in self._passing:
@@ -91,13 +93,13 @@ class Keeper:
     def _map(self, cell: Cell) -> None:
         if id_ := cell.status.get("id"):
             self._by_id[id_] = cell.uid
-        for secret in _secrets(cell.body):
+        for secret in secrets(cell.body):
             self._by_secret.setdefault(secret, set()).add(cell.uid)
 
     def _unmap(self, cell: Cell) -> None:
         if (id_ := cell.status.get("id")) and self._by_id.get(id_) == cell.uid:
             del self._by_id[id_]
-        for secret in _secrets(cell.body):
+        for secret in secrets(cell.body):
             if uids := self._by_secret.get(secret):
                 uids.discard(cell.uid)
                 if not uids:
@@ -173,7 +175,9 @@ class Keeper:
         self._draining = True
         until = self._clock.monotonic() + seconds
         while self._passing and self._clock.monotonic() < until:
-            await asyncio.sleep(0.05)  # A bell for each pass would serve this one moment only.
+            self._ended.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), until - self._clock.monotonic())
 
     async def _wake(self) -> None:
         while True:
@@ -201,6 +205,7 @@ class Keeper:
                 again = await self._pass(cell)
             finally:
                 self._passing.discard(uid)
+                self._ended.set()
             newer, cell.newer = cell.newer, None
             if newer is not None and uid in self._cells:
                 self._newer(cell, newer)
@@ -245,22 +250,3 @@ class Keeper:
         if again is not None and uid in self._cells and uid not in self._queued:
             self._due[uid] = again
             heapq.heappush(self._later, (again, next(self._order), uid))
-
-
-def _version(body: Mapping[str, Any]) -> int:
-    """Resource versions are compared as numbers, as Kubernetes 1.35 and later promise for all API servers."""
-    try:
-        return int(body["metadata"]["resourceVersion"])
-    except ValueError:
-        return 0
-
-
-def _secrets(body: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Namespace and name of every Secret that the spec refers to."""
-    namespace = body["metadata"].get("namespace", "")
-    found = set()
-    for resource in (body.get("spec") or {}).get("resources") or ():
-        ref = (resource.get("githubRepository") or {}).get("authorizationTokenSecretRef")
-        if ref and ref.get("name"):
-            found.add((namespace, ref["name"]))
-    return found

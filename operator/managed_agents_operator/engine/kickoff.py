@@ -10,7 +10,9 @@ from typing import Any
 
 from managed_agents_operator.engine.claim import digest
 from managed_agents_operator.engine.conditions import READY
-from managed_agents_operator.engine.external import Delivery, LookKickoff, Sent
+from managed_agents_operator.engine.external import Sent
+from managed_agents_operator.engine.looks import Delivery, LookKickoff
+from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.searching import LONGEST_PAUSE
 from managed_agents_operator.engine.verdict import Allow, Ask, Report, Rest, Send, Verdict
 from managed_agents_operator.engine.view import View
@@ -79,7 +81,7 @@ def _doubt(v: View, id: str, tries: int) -> Verdict:
         due = v.memory.kick_look_at
         return Ask(look, PENDING) if v.now >= due else Rest(PENDING, until=due)
     if v.memory.kick_listed_at < end or v.memory.kick_listings < LISTINGS:
-        pause = min(2.0 ** max(v.memory.kick_listings - 1, 0), LONGEST_PAUSE)
+        pause = doubled(1.0, v.memory.kick_listings - 1, LONGEST_PAUSE)
         return Rest(PENDING, until=min(v.now + pause, max(end, v.now + 1.0)))
     if tries >= LISTINGS:
         before = v.resource.status.kickoff

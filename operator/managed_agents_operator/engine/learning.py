@@ -11,18 +11,20 @@ from typing import Any
 
 from managed_agents_operator.api.session import CLAIM_ANNOTATION, RECONCILE_ANNOTATION, Session
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import (
+from managed_agents_operator.engine.external import Sight
+from managed_agents_operator.engine.looks import (
+    Absent,
     Delivery,
     Look,
     LookKickoff,
     LookSearch,
     LookSession,
     LookStop,
-    Remote,
-    Sight,
     Stop,
 )
 from managed_agents_operator.engine.memory import Backoff, Memory, Permit, kick_key
+from managed_agents_operator.engine.pauses import doubled
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Guard
 from managed_agents_operator.engine.watching import looks
 
@@ -53,8 +55,8 @@ def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
         r.id == memory.interrupted[0] and not r.busy for r in (sight.remote, *sight.strays) if r is not None
     ):
         memory = replace(memory, interrupted=None)
-    if status.id is not None and memory.unanswered is not None:
-        memory = replace(memory, unanswered=None)
+    if status.id is not None:
+        memory = replace(memory, unanswered=None, last_id=status.id)
     made = memory.created
     if made is not None and status.id is not None and (status.id == made.remote.id or not made.by_post):
         memory = replace(memory, created=None)
@@ -69,11 +71,13 @@ def looked(memory: Memory, look: Look, seen: Any, *, began: float, now: float, j
         memory = replace(memory, backoff=None)
     if isinstance(look, LookSearch):
         return replace(memory, searches=memory.searches + 1)
+    if isinstance(look, LookSession) and isinstance(seen, Absent) and look.id == memory.last_id:
+        memory = replace(memory, last_id=None)
     if isinstance(look, LookSession) and deleting:
-        pause = min(0.5 * 2.0**memory.polls, LONGEST_POLL)
+        pause = doubled(0.5, memory.polls, LONGEST_POLL)
         return replace(memory, polls=memory.polls + 1, poll_at=now + pause)
     if isinstance(look, LookKickoff) and isinstance(seen, Delivery):
-        pause = min(2.0**memory.kick_listings, LONGEST_POLL)
+        pause = doubled(1.0, memory.kick_listings, LONGEST_POLL)
         listings = memory.kick_listings + 1
         return replace(memory, kick_listings=listings, kick_look_at=now + pause, kick_listed_at=began)
     return memory
@@ -83,7 +87,7 @@ def stop_read(memory: Memory, look: LookStop, seen: Stop, remote: Remote, now: f
     """The stop reason was read for the session as it looks now."""
     again = memory.stop_read == looks(remote)
     reads = memory.stop_reads + 1 if again else 0
-    due = now + min(2.0 * 2.0**reads, LONGEST_PAUSE)
+    due = now + doubled(2.0, reads, LONGEST_PAUSE)
     return replace(memory, stop=seen, stop_read=looks(remote), stop_reads=reads, stop_due=due)
 
 
@@ -100,7 +104,7 @@ def failed(memory: Memory, failure: Failure, now: float, jitter: float, *, looki
     if failure.consequence is Consequence.BLOCKED:
         return replace(memory, backoff=None)
     tries = memory.backoff.tries + 1 if memory.backoff else 1
-    pause = min(FIRST_PAUSE * 2.0 ** (tries - 1), LONGEST_PAUSE) * (0.8 + 0.4 * jitter)
+    pause = doubled(FIRST_PAUSE, tries - 1, LONGEST_PAUSE) * (0.8 + 0.4 * jitter)
     until = max(failure.retry_at or 0.0, now + pause)
     return replace(memory, backoff=Backoff(tries, until, failure, looking))
 

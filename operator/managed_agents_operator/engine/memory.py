@@ -12,7 +12,8 @@ from typing import Any
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import Failure
-from managed_agents_operator.engine.external import Created, Stop
+from managed_agents_operator.engine.external import Created
+from managed_agents_operator.engine.looks import Stop
 
 PERMIT_EXPIRED = "PermitExpired"
 """Reason of the failure of a call that was not sent because its permit was over."""
@@ -53,6 +54,8 @@ class Refusal:
 class Memory:
     """Times are monotonic seconds unless they say otherwise."""
 
+    last_id: str | None = None
+    """The session that stood in status when it was last looked at."""
     claim_text: str | None = None
     claim_seen_at: float = 0.0
     searches: int = 0

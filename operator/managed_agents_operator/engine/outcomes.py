@@ -11,10 +11,13 @@ from dataclasses import replace
 from managed_agents_operator.engine.claim import digest
 from managed_agents_operator.engine.drift import difference
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import Absent, Created, Remote, Sent
+from managed_agents_operator.engine.external import Created, Sent
 from managed_agents_operator.engine.kickoff import refused_status, sent_status
 from managed_agents_operator.engine.learning import LONGEST_PAUSE, failed
+from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED, Memory, Refusal, kick_key
+from managed_agents_operator.engine.pauses import doubled
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Create, End, Interrupt, Mutation, Send, Update
 from managed_agents_operator.engine.view import View
 
@@ -92,7 +95,7 @@ def _updated(v: View, memory: Memory, verdict: Update, remote: Remote, now: floa
         refusals |= {s: Refusal(v.generation, until, "NotKept", said) for s in _steps(verdict)}
     mark = digest(verdict.changes.body)
     _, times, _ = memory.repeats.get(verdict.step, ("", 0, 0.0)) if _same(memory, verdict.step, mark) else ("", 0, 0.0)
-    again = now + (0.0 if times == 0 else min(5.0 * 2.0**times, LONGEST_PAUSE))
+    again = now + (0.0 if times == 0 else doubled(5.0, times, LONGEST_PAUSE))
     repeats = {**memory.repeats, verdict.step: (mark, times + 1, again)}
     return replace(memory, refusals=refusals, repeats=repeats)
 

@@ -15,48 +15,40 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from managed_agents_operator.api.session import CLAIM_ANNOTATION, FINALIZER, Session
+from managed_agents_operator.api.session import Session
+from managed_agents_operator.engine.calling import call
 from managed_agents_operator.engine.cell import Cell, Clock
-from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.disowning import disown
 from managed_agents_operator.engine.errors import (
     ClusterUnreachable,
-    Consequence,
     Failure,
     ObjectGone,
     WriteConflict,
-    WriteRefused,
 )
-from managed_agents_operator.engine.external import (
-    External,
-    Look,
-    LookAgent,
-    LookKickoff,
-    LookSearch,
-    LookSession,
-    LookStop,
-    LookStray,
-    Stop,
-)
+from managed_agents_operator.engine.external import External
+from managed_agents_operator.engine.guarding import Guardian
 from managed_agents_operator.engine.ladder import decide
-from managed_agents_operator.engine.learning import failed, guarded, looked, meet, recorded, stop_read
+from managed_agents_operator.engine.learning import looked, meet, recorded, stop_read
+from managed_agents_operator.engine.looks import REMOTE, Look, LookSearch, LookSession, LookStop, Stop
 from managed_agents_operator.engine.outcomes import learn, spent, torn
+from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.ports import Writer
 from managed_agents_operator.engine.status import known, unwritten
 from managed_agents_operator.engine.telling import Scribe
+from managed_agents_operator.engine.turns import Turns
 from managed_agents_operator.engine.verdict import (
     Allow,
     Ask,
     Create,
+    Deed,
     End,
     Guard,
-    Interrupt,
     Mutation,
     Record,
     Release,
     Report,
     Rest,
     Send,
-    Update,
     Verdict,
 )
 from managed_agents_operator.engine.view import Process, Terms, View
@@ -65,7 +57,6 @@ log = logging.getLogger(__name__)
 
 LOOKS = 6
 """How many looks one pass may take: more than any path through the ladder asks for."""
-REMOTE_LOOKS = (LookSession, LookAgent, LookKickoff, LookStop, LookStray)
 UNANSWERED = 5.0
 """Seconds until a look that one pass could not get to is tried again."""
 NOW = 0.0
@@ -92,7 +83,8 @@ class Reconciler:
         self._clock = clock
         self._process = process
         self._terms = terms
-        self._ring = ring
+        self._turns = Turns(kind, ring)
+        self._guardian = Guardian(writer, scribe, clock, terms.permit_life)
         self._jitter = jitter
 
     async def reconcile(self, cell: Cell) -> float | None:
@@ -104,45 +96,24 @@ class Reconciler:
             try:
                 again = await self._pass(cell)
             except WriteConflict:
-                again = await self._read_again(cell)
+                cell.body, again = await self._newest(cell), NOW
         except ClusterUnreachable as error:
             cell.cluster_tries += 1
             log.warning("%s/%s: the cluster did not take a write: %s", cell.namespace, cell.name, error)
-            return self._clock.monotonic() + min(2.0 ** (cell.cluster_tries - 1), 60.0)
+            return self._clock.monotonic() + doubled(1.0, cell.cluster_tries - 1, 60.0)
         cell.cluster_tries = 0
         return again
 
     async def disown(self, cell: Cell) -> float | None:
-        """The object is gone: a session that was just made for it, and never recorded, must not live on alone.
+        """The object is gone: nothing of it may live on unknown. Answers when to come again, None when all is done."""
+        self._turns.drop(cell)
+        return await disown(cell, self._kind, self._writer, self._scribe, self._clock.monotonic(), self._jitter())
 
-        Answers when to come again, None once there is nothing left to do.
-        """
-        self._drop_tickets(cell)
-        made = cell.memory.created
-        if made is None or not made.by_post:
-            return None
-        try:
-            body = await self._writer.read(cell.namespace, cell.name)
-        except ClusterUnreachable:
-            return self._clock.monotonic() + UNANSWERED
-        if body is not None:
-            claim = Claim.parse((body["metadata"].get("annotations") or {}).get(CLAIM_ANNOTATION))
-            if (claim and claim.uid == cell.uid) or (body.get("status") or {}).get("id") == made.remote.id:
-                return None
-        resource = Session.parse(cell.body)
-        outcome = await self._kind.delete(made.remote.id, "Archive")
-        self._scribe.disowned(resource, made.remote.id, outcome)
-        if isinstance(outcome, Failure) and outcome.consequence is not Consequence.ABSENT:
-            cell.memory = failed(cell.memory, outcome, self._clock.monotonic(), self._jitter())
-            return cell.memory.backoff.until if cell.memory.backoff else self._clock.monotonic() + 60.0
-        return None
-
-    async def _read_again(self, cell: Cell) -> float:
+    async def _newest(self, cell: Cell) -> dict[str, Any]:
         body = await self._writer.read(cell.namespace, cell.name)
         if body is None or body["metadata"]["uid"] != cell.uid:
             raise ObjectGone(f"{cell.namespace}/{cell.name} is not there any more")
-        cell.body = body
-        return NOW
+        return body
 
     async def _pass(self, cell: Cell) -> float | None:
         try:
@@ -160,7 +131,7 @@ class Reconciler:
         if verdict is None:
             return None
         if isinstance(verdict, Rest | Ask):
-            self._drop_tickets(cell)
+            self._turns.drop(cell)
             if isinstance(verdict, Rest) and verdict.facts:
                 cell.memory = replace(cell.memory, facts={**cell.memory.facts, **verdict.facts})
                 return await self._write_down(cell)
@@ -194,7 +165,7 @@ class Reconciler:
             if not isinstance(verdict, Ask):
                 break
             look = verdict.look
-            if isinstance(look, REMOTE_LOOKS) and not self._admitted(cell, view, look=True):
+            if isinstance(look, REMOTE) and not self._turns.admits(cell, view, look=True):
                 return None, view
             seen[look] = await self._look(cell, view, look)
             if isinstance(look, LookSearch) and not isinstance(seen[look], Failure):
@@ -215,85 +186,38 @@ class Reconciler:
             cell.memory = stop_read(cell.memory, look, answer, view.remote, now)
         return answer
 
-    def _admitted(self, cell: Cell, view: View, *, creates: bool = False, look: bool = False) -> bool:
-        """Whether the next call may be made now; if not, the resource waits in the budget and is rung."""
-        if cell.paid and not creates:
-            self._kind.take(creates=False)
-            return True
-        uid = cell.uid
-        if creates not in cell.tickets:
-            ticket = self._kind.ticket(view.resource, creates=creates, look=look, ring=lambda: self._ring(uid))
-            cell.tickets[creates] = ticket
-        if not cell.tickets[creates].granted:
-            return False
-        del cell.tickets[creates]
-        cell.paid = cell.paid or not creates
-        return True
-
-    def _drop_tickets(self, cell: Cell) -> None:
-        for ticket in cell.tickets.values():
-            ticket.give_back()
-        cell.tickets.clear()
-
-    async def _act(self, cell: Cell, view: View, verdict: Verdict) -> float | None:
+    async def _act(self, cell: Cell, view: View, verdict: Deed) -> float | None:
         if isinstance(verdict, Guard):
-            return await self._guard(cell, view, verdict)
+            if verdict.token and not self._turns.admits(cell, view, creates=True):
+                return None
+            await self._guardian.guard(cell, view, verdict)
+            return NOW
         if isinstance(verdict, Release):
-            await self._release(cell, view, verdict)
+            self._turns.drop(cell)
+            await self._guardian.release(cell, view, verdict)
             return None
         if isinstance(verdict, Record):
             cell.memory = replace(cell.memory, created=verdict.created)
             return await self._write_down(cell)
         if isinstance(verdict, Allow):
-            if not self._admitted(cell, view):
+            if not self._turns.admits(cell, view):
                 return None
             facts = {**cell.memory.facts, "kickoff": dict(verdict.kickoff)}
             cell.memory = replace(cell.memory, facts=facts, allows=True)
             return await self._write_down(cell)
-        if isinstance(verdict, Create | Send | Update | Interrupt | End):
-            return await self._mutate(cell, view, verdict)
-        raise AssertionError(f"nobody carries out {verdict!r}")
-
-    async def _guard(self, cell: Cell, view: View, verdict: Guard) -> float | None:
-        if verdict.token and not self._admitted(cell, view, creates=True):
-            return None
-        boot = self._clock.boottime()
-        finalizers = [*view.resource.metadata.finalizers, *([] if view.guarded else [FINALIZER])]
-        patch = {"metadata": {"finalizers": finalizers, "annotations": {CLAIM_ANNOTATION: verdict.claim.text}}}
-        await self._patch_object(cell, patch)
-        answer = Session.parse(cell.body)
-        meta = answer.metadata
-        if meta.annotations.get(CLAIM_ANNOTATION) != verdict.claim.text or FINALIZER not in meta.finalizers:
-            raise ClusterUnreachable("finalizer and claim were written, and something took them away at once")
-        cell.memory = guarded(cell.memory, verdict, answer, boot, self._terms.permit_life)
-        return NOW
-
-    async def _release(self, cell: Cell, view: View, verdict: Release) -> None:
-        if verdict.note:
-            self._scribe.released(view, verdict)
-        self._drop_tickets(cell)
-        finalizers = [f for f in view.resource.metadata.finalizers if f != FINALIZER]
-        await self._patch_object(cell, {"metadata": {"finalizers": finalizers or None}})
-
-    async def _patch_object(self, cell: Cell, patch: Mapping[str, Any]) -> None:
-        version = cell.resource_version
-        try:
-            cell.body = await self._writer.patch_object(cell.namespace, cell.name, patch, resource_version=version)
-        except WriteRefused as error:
-            self._scribe.refused(cell, error)
-            raise ClusterUnreachable(str(error)) from error
+        return await self._mutate(cell, view, verdict)
 
     async def _mutate(self, cell: Cell, view: View, verdict: Mutation) -> float | None:
         """One call; its permit is used up before it is made, and its answer is the new observation."""
         if isinstance(verdict, Send):
             self._kind.take(creates=False)
-        elif not isinstance(verdict, Create) and not self._admitted(cell, view):
+        elif not isinstance(verdict, Create) and not self._turns.admits(cell, view):
             return None
         if isinstance(verdict, End) and verdict.stray and not await self._still_stray(cell, verdict):
             return NOW
         cell.memory = spent(cell.memory, verdict)
         try:
-            outcome = await self._call(view, verdict)
+            outcome = await call(self._kind, view, verdict, self._clock)
         except BaseException:
             cell.memory = torn(cell.memory, self._clock.monotonic())
             raise
@@ -304,30 +228,10 @@ class Reconciler:
             await self._kind.observe(view.resource, LookSession(verdict.id))
         return await self._write_down(cell)
 
-    async def _call(self, view: View, verdict: Mutation) -> Any:
-        kind, resource, clock = self._kind, view.resource, self._clock
-        if isinstance(verdict, Create):
-            permit = view.permitted
-            if permit is None:
-                raise AssertionError("no POST without a permit")
-            return await kind.create(permit.resource, permit.claim, lambda: clock.boottime() < permit.deadline)
-        if isinstance(verdict, Send):
-            deadline = view.memory.kick_permit[1] if view.memory.kick_permit else 0.0
-            return await kind.send(resource, verdict.id, lambda: clock.boottime() < deadline)
-        if isinstance(verdict, Update):
-            return await kind.update(verdict.id, verdict.changes)
-        if isinstance(verdict, Interrupt):
-            return await kind.interrupt(verdict.id)
-        return await kind.delete(verdict.id, verdict.how)
-
     async def _still_stray(self, cell: Cell, verdict: End) -> bool:
         """A session is taken for one too many only by the newest object, never by a cache."""
-        body = await self._writer.read(cell.namespace, cell.name)
-        if body is None or body["metadata"]["uid"] != cell.uid:
-            raise ObjectGone(f"{cell.namespace}/{cell.name} is not there any more")
-        same = body["metadata"]["resourceVersion"] == cell.resource_version
-        cell.body = body
-        return same or (body.get("status") or {}).get("id") not in (None, verdict.id)
+        before, cell.body = cell.resource_version, await self._newest(cell)
+        return cell.resource_version == before or cell.status.get("id") not in (None, verdict.id)
 
     async def _write_down(self, cell: Cell) -> float | None:
         """Say what is known now. What the ladder would do next is done in the next pass."""
@@ -340,7 +244,8 @@ class Reconciler:
             view = self._view(cell)
             verdict = decide(view)
         if isinstance(verdict, Release) and not unwritten(cell.status, cell.memory):
-            await self._release(cell, view, verdict)
+            self._turns.drop(cell)
+            await self._guardian.release(cell, view, verdict)
             return None
         boot = self._clock.boottime()
         again = await self._say(cell, view, verdict)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.claiming import claim_afresh, record, repair
 from managed_agents_operator.engine.drift import difference, held, marker_change
-from managed_agents_operator.engine.external import Found, LookOwner, LookSession, Remote
+from managed_agents_operator.engine.looks import Found, LookOwner, LookSession
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.searching import oldest_live, proved_gone, seek
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Update, Verdict
 from managed_agents_operator.engine.view import View

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from managed_agents_operator.engine.claim import Claim
-from managed_agents_operator.engine.external import Absent, Found, LookAgent, LookSearch, LookSession, Remote
+from managed_agents_operator.engine.looks import Absent, Found, LookAgent, LookSearch, LookSession
+from managed_agents_operator.engine.pauses import doubled
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -37,6 +39,7 @@ def seek(
     *,
     settles: Callable[[Remote], bool] = lambda _: True,
     narrow: bool = True,
+    way_out: str = UNTIL_THEN,
 ) -> Found | Verdict:
     """What a search for these uids says: a match that settles it at any time, all else after the whole time of doubt.
 
@@ -48,9 +51,11 @@ def seek(
     if found is not None and any(r.marker is not None and r.marker.uid in uids and settles(r) for r in found.matches):
         return found
     end = v.memory.claim_seen_at + v.terms.doubt
-    if found is not None and found.began_at >= end:
-        return _nothing(v, claim, found)
-    pause = min(2.0 ** max(v.memory.searches - 1, 0), LONGEST_PAUSE)
+    # A listing that names no workspace counts together with the agent alone, and that is looked at now.
+    counts = found is not None and (found.workspace is not None or v.now - found.began_at <= v.terms.grace)
+    if found is not None and found.began_at >= end and counts:
+        return _nothing(v, claim, found, way_out)
+    pause = doubled(1.0, v.memory.searches - 1, LONGEST_PAUSE)
     due = v.now if found is None or v.now >= end else min(found.began_at + pause, end)
     ready = v.told("Ready")
     shown = None if ready is not None and ready.reason in KEPT else report
@@ -65,15 +70,20 @@ def oldest_live(remotes: tuple[Remote, ...]) -> Remote:
     return min(remotes, key=lambda r: (r.terminal, r.created_at, r.id))
 
 
-def in_right_workspace(v: View, answered: str | None, agent: str | None) -> bool | Ask:
-    """Whether an answer that something is not there counts, or what must be asked before that can be told."""
+def elsewhere(v: View, answered: str | None, agent: str | None, way_out: str = UNTIL_THEN) -> Verdict | None:
+    """What keeps an answer that something is not there from counting; None if it counts.
+
+    `answered` is the workspace that the answer named; where none was named, the agent must be seen by this key.
+    """
     known = v.workspace
     if known and answered:
-        return known == answered
+        return None if known == answered else wrong_workspace(v, way_out)
     agent = agent or v.resource.spec.agent.id
     look = LookAgent(agent)
     seen = v.saw(look, bool)
-    return Ask(look) if seen is None else seen
+    if seen is None:
+        return Ask(look)
+    return None if seen else _agent_unseen(v, agent, way_out)
 
 
 def proved_gone(v: View, id: str, way_out: str = UNTIL_THEN) -> Verdict | None:
@@ -85,31 +95,34 @@ def proved_gone(v: View, id: str, way_out: str = UNTIL_THEN) -> Verdict | None:
     if absent is None or (v.now - absent.seen_at > v.terms.fresh and v.saw(LookSession(id), Absent) is None):
         return Ask(LookSession(id))
     agent = v.resource.status.agent
-    right = in_right_workspace(v, absent.workspace, agent.id if agent else None)
-    if isinstance(right, Ask):
-        return right
-    return None if right else wrong_workspace(v, way_out)
+    return elsewhere(v, absent.workspace, agent.id if agent else None, way_out)
 
 
 def wrong_workspace(v: View, way_out: str = UNTIL_THEN) -> Rest:
     """Nothing is concluded from the answers to a key of another workspace."""
-    return Rest(
-        Report(
-            "WrongWorkspace",
-            "the key belongs to another workspace than the session: give the operator a key of the session's "
-            "workspace; " + way_out,
-            "Stalled",
-            "the key belongs to another workspace",
-        )
+    said = "the key belongs to another workspace than the session: give the operator a key of the session's workspace; "
+    return _elsewhere(v, said + way_out)
+
+
+def _agent_unseen(v: View, agent: str, way_out: str) -> Rest:
+    mend = (
+        "" if v.id else ", or mend spec.agent and remove the annotation managedagents.dev/claim if it never was there"
     )
+    said = (
+        f"the key does not see {agent}, which the session belongs to: give the operator a key of its workspace{mend}; "
+    )
+    return _elsewhere(v, said + way_out)
 
 
-def _nothing(v: View, claim: Claim | None, found: Found) -> Found | Verdict:
-    right = in_right_workspace(v, found.workspace, claim.agent if claim else None)
-    if isinstance(right, Ask):
-        return right
-    if not right:
-        return wrong_workspace(v)
+def _elsewhere(v: View, said: str) -> Rest:
+    """It may become right without a bell, as when an agent comes to light, so it is looked at again after minutes."""
+    report = Report("WrongWorkspace", said, "Stalled", "the key belongs to another workspace")
+    return Rest(report, until=v.now + v.terms.refused_retry)
+
+
+def _nothing(v: View, claim: Claim | None, found: Found, way_out: str) -> Found | Verdict:
+    if doubt := elsewhere(v, found.workspace, claim.agent if claim else None, way_out):
+        return doubt
     if found.any_since and not (found.keeps_metadata or v.sight.link.keeps_metadata):
         return Rest(
             Report(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from managed_agents_operator.engine.claim import Claim
-from managed_agents_operator.engine.external import Changes, Created, Look
+from managed_agents_operator.engine.external import Changes, Created
+from managed_agents_operator.engine.looks import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +122,5 @@ class Release:
 
 Verdict = Rest | Ask | Guard | Record | Create | Allow | Send | Update | Interrupt | End | Release
 Mutation = Create | Send | Update | Interrupt | End
+Deed = Guard | Record | Allow | Release | Mutation
+"""All that is carried out."""

@@ -19,8 +19,10 @@ from managed_agents_operator.api.session import (
     immutable_part,
 )
 from managed_agents_operator.engine.claim import Claim, Marker, digest
-from managed_agents_operator.engine.external import Look, LookSession, Remote, Sight
+from managed_agents_operator.engine.external import Sight
+from managed_agents_operator.engine.looks import Look, LookSession
 from managed_agents_operator.engine.memory import Memory, Permit, kick_key
+from managed_agents_operator.engine.remote import Remote
 
 T = TypeVar("T")
 

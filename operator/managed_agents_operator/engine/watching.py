@@ -8,7 +8,8 @@ from __future__ import annotations
 from managed_agents_operator.engine.claim import digest
 from managed_agents_operator.engine.conditions import READY, STOPS, said
 from managed_agents_operator.engine.drift import held_until, notes
-from managed_agents_operator.engine.external import LookSession, LookStop, Remote, Stop
+from managed_agents_operator.engine.looks import LookSession, LookStop, Stop
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 

@@ -11,9 +11,10 @@ import itertools
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone, WriteConflict, WriteRefused
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.gates import gate
+
+from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone, WriteConflict, WriteRefused
 
 NAMESPACE = "team"
 

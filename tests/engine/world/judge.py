@@ -57,7 +57,7 @@ class Judge:
             return
         id = status.get("id")
         if id is None:
-            assert ready["reason"] in ("InvalidSpec",), f"{name}: has no session: {ready}"
+            assert ready["reason"] == "InvalidSpec", f"{name}: has no session: {ready}"
             return
         session = self._world.api.sessions.get(id)
         if session is None:

@@ -9,35 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.engine.world.api import FakeApi, FakeSession, Missing, Refused
+from tests.engine.world.clock import FakeClock
+from tests.engine.world.cluster import NAMESPACE, Cluster
+from tests.engine.world.gates import Fault, gate
+
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.claim import Claim, Marker
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import (
+from managed_agents_operator.engine.external import Changes, Link, Sent, Sight
+from managed_agents_operator.engine.looks import (
     Absent,
-    Changes,
     Delivery,
     Found,
-    Link,
     Look,
     LookAgent,
-    LookKickoff,
     LookOwner,
     LookSearch,
     LookSession,
     LookStop,
     LookStray,
     LookTokens,
-    Remote,
-    Sent,
-    Sight,
     Stop,
     Stray,
 )
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED
-from tests.engine.world.api import FakeApi, FakeSession, Missing, Refused
-from tests.engine.world.clock import FakeClock
-from tests.engine.world.cluster import NAMESPACE, Cluster
-from tests.engine.world.gates import Fault, gate
+from managed_agents_operator.engine.remote import Remote
 
 CLUSTER_ID = "cluster-1"
 FAILURES: Mapping[Fault, Failure] = {

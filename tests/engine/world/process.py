@@ -8,16 +8,17 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from managed_agents_operator.engine.cell import Cell
-from managed_agents_operator.engine.errors import ObjectGone
-from managed_agents_operator.engine.reconcile import Reconciler
-from managed_agents_operator.engine.telling import Pace, Scribe
-from managed_agents_operator.engine.view import Process, Terms
 from tests.engine.world.api import FakeApi
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.cluster import Cluster, ClusterWriter
 from tests.engine.world.gates import Fault, Gate, Running
 from tests.engine.world.kind import CLUSTER_ID, FakeKind
+
+from managed_agents_operator.engine.cell import Cell
+from managed_agents_operator.engine.errors import ObjectGone
+from managed_agents_operator.engine.reconcile import Reconciler
+from managed_agents_operator.engine.telling import Pace, Scribe
+from managed_agents_operator.engine.view import Process, Terms
 
 
 class Quiet:

@@ -1,14 +1,15 @@
-"""A cluster, an API and the processes between them: what they come to when nothing more happens, and what must be true."""
+"""A cluster, an API and the processes between them, and what they come to when nothing more happens."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from managed_agents_operator.engine.view import Terms
 from tests.engine.world.api import FakeApi
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.cluster import Cluster
 from tests.engine.world.process import Operator
+
+from managed_agents_operator.engine.view import Terms
 
 TERMS = Terms(grace=30.0, create_timeout=60.0, refused_retry=600.0)
 SWEEP = 60.0

@@ -1,0 +1,55 @@
+"""Verdicts in few words, so that a table of them can be read."""
+
+from __future__ import annotations
+
+from managed_agents_operator.engine.verdict import (
+    Allow,
+    Ask,
+    Create,
+    End,
+    Guard,
+    Interrupt,
+    Record,
+    Release,
+    Rest,
+    Send,
+    Update,
+    Verdict,
+)
+
+
+def words(verdict: Verdict | None) -> str:  # noqa: C901 - one case for each verdict
+    """What a verdict comes to; reports only where nothing is done."""
+    match verdict:
+        case None:
+            return "passed over"
+        case Rest():
+            return f"rest: {_told(verdict)}" + (f" knowing {', '.join(sorted(verdict.facts))}" if verdict.facts else "")
+        case Ask():
+            asked = getattr(verdict.look, "id", "")
+            return f"look: {type(verdict.look).__name__.removeprefix('Look')} {asked}".strip()
+        case Guard():
+            return f"claim n={verdict.claim.n}" if verdict.token else f"repair n={verdict.claim.n}"
+        case Record():
+            return f"record {verdict.created.remote.id}"
+        case Create():
+            return "create"
+        case Allow():
+            return f"allow try {verdict.kickoff['tries']}"
+        case Send():
+            return f"send to {verdict.id}"
+        case Update():
+            return f"update {verdict.step} of {'+'.join(verdict.changes.fields)}"
+        case Interrupt():
+            return f"interrupt {verdict.id}"
+        case End():
+            return f"{verdict.how.lower()} {verdict.id}" + (" as a stray" if verdict.stray else "")
+        case Release():
+            return "release" + (f": {verdict.note}" if verdict.note else "")
+    raise AssertionError(verdict)
+
+
+def _told(verdict: Rest) -> str:
+    if verdict.report is None:
+        return "nothing to say"
+    return f"{verdict.report.ready or '-'}/{verdict.report.synced or '-'}"
