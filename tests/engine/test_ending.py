@@ -1,4 +1,4 @@
-"""Rungs `suspended`, `changed`, `terminal`, `lost` and `owned_elsewhere`: told, and never made good by a new session."""
+"""Rungs `suspended`, `changed`, `terminal`, `lost`, `owned_elsewhere`: told, never made good by a new session."""
 
 from __future__ import annotations
 

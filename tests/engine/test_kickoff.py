@@ -37,9 +37,17 @@ ROWS = [
         view(_going([{"type": "user.message", "text": "other"}], status={"kickoff": {"state": "Sent", "digest": "x"}})),
         "passed over",
     ),
-    ("nobody knows, and a person is asked", view(_going(status={"kickoff": {"state": "Doubtful"}})), "rest: KickoffUnknown/Stalled"),
+    (
+        "nobody knows, and a person is asked",
+        view(_going(status={"kickoff": {"state": "Doubtful"}})),
+        "rest: KickoffUnknown/Stalled",
+    ),
     ("refused as they stand there", view(_going(status=REFUSED)), "rest: KickoffRefused/Stalled"),
-    ("refused, and mended since", view(_going([{"type": "user.message", "text": "better"}], status=REFUSED)), "allow try 1"),
+    (
+        "refused, and mended since",
+        view(_going([{"type": "user.message", "text": "better"}], status=REFUSED)),
+        "allow try 1",
+    ),
     (
         "the patch that recorded our own POST permits one send",
         view(_going(), memory_=memory(kick_permit=(FIRST, BOOT + 5))),
@@ -84,17 +92,29 @@ ROWS = [
     ),
     (
         "not found counts only after the time of doubt",
-        view(_going(), memory_=memory(kick_seen_at=NOW - 80, kick_listings=5, kick_listed_at=NOW - 1), seen={LOOK: UNSEEN}),
+        view(
+            _going(),
+            memory_=memory(kick_seen_at=NOW - 80, kick_listings=5, kick_listed_at=NOW - 1),
+            seen={LOOK: UNSEEN},
+        ),
         "rest: KickoffPending/Progressing",
     ),
     (
         "by a listing that began after it",
-        view(_going(), memory_=memory(kick_seen_at=NOW - 91, kick_listings=5, kick_listed_at=NOW - 3), seen={LOOK: UNSEEN}),
+        view(
+            _going(),
+            memory_=memory(kick_seen_at=NOW - 91, kick_listings=5, kick_listed_at=NOW - 3),
+            seen={LOOK: UNSEEN},
+        ),
         "rest: KickoffPending/Progressing",
     ),
     (
         "and by two of them",
-        view(_going(), memory_=memory(kick_seen_at=NOW - 100, kick_listings=1, kick_listed_at=NOW - 1), seen={LOOK: UNSEEN}),
+        view(
+            _going(),
+            memory_=memory(kick_seen_at=NOW - 100, kick_listings=1, kick_listed_at=NOW - 1),
+            seen={LOOK: UNSEEN},
+        ),
         "rest: KickoffPending/Progressing",
     ),
     ("then a second send is permitted", view(_going(), memory_=OVER, seen={LOOK: UNSEEN}), "allow try 2"),
@@ -104,7 +124,7 @@ ROWS = [
         view(_going(status=TWICE), memory_=OVER, seen={LOOK: UNSEEN}),
         "rest: KickoffUnknown/Stalled knowing kickoff",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("reason", "v", "expected"), ROWS, ids=[row[0] for row in ROWS])

@@ -19,16 +19,32 @@ LONG_OUT = Link(workspace="wrkspc_1", keeps_metadata=True, unreachable_since=NOW
 
 ASKED = [
     ("nobody asks", view(living(), remote=remote()), "passed over"),
-    ("a wish: one look", view(living(annotations=WISH), memory_=WISHED, remote=remote(seen_at=NOW - 4)), f"look: Session {ID}"),
-    ("what was seen since then will do", view(living(annotations=WISH), memory_=WISHED, remote=remote()), "passed over"),
+    (
+        "a wish: one look",
+        view(living(annotations=WISH), memory_=WISHED, remote=remote(seen_at=NOW - 4)),
+        f"look: Session {ID}",
+    ),
+    (
+        "what was seen since then will do",
+        view(living(annotations=WISH), memory_=WISHED, remote=remote()),
+        "passed over",
+    ),
     ("a 404 too", view(living(annotations=WISH), memory_=WISHED, absent=Absent(None, NOW)), "passed over"),
-    ("heeded already", view(living(annotations=WISH, status={"lastHandledReconcileAt": "today"}), memory_=WISHED), "passed over"),
+    (
+        "heeded already",
+        view(living(annotations=WISH, status={"lastHandledReconcileAt": "today"}), memory_=WISHED),
+        "passed over",
+    ),
     ("without a session there is nothing to look at", view(resource(annotations=WISH), memory_=WISHED), "passed over"),
-]  # fmt: skip
+]
 
 MISSING = [
     ("there it is", view(living(), remote=remote()), "passed over"),
-    ("a listing does not show it", view(living(), remote=remote(seen_at=NOW - 9), missing_at=NOW - 5), f"look: Session {ID}"),
+    (
+        "a listing does not show it",
+        view(living(), remote=remote(seen_at=NOW - 9), missing_at=NOW - 5),
+        f"look: Session {ID}",
+    ),
     ("seen since", view(living(), remote=remote(), missing_at=NOW - 5), "passed over"),
     ("known to be gone", view(living(), absent=Absent(None, NOW), missing_at=NOW - 5), "passed over"),
     (
@@ -37,7 +53,7 @@ MISSING = [
         f"look: Session {ID}",
     ),
     ("we have them", view(living(status={"archivedAt": stamp()}), remote=remote()), "passed over"),
-]  # fmt: skip
+]
 
 UNSEEN = [
     ("seen", view(living(), remote=remote()), "passed over"),
@@ -51,19 +67,50 @@ STOPPED = [
     ("it works", view(living(), remote=BUSY), "passed over"),
     ("never worked: nothing to ask", view(living(status={"usage": {}}), remote=remote()), "passed over"),
     ("just became idle", view(living(status={"state": "running"}), remote=remote()), f"look: Stop {ID}"),
-    ("read already, and it looks the same", view(living(status={"state": "running"}), memory_=READ, remote=remote()), "passed over"),
-    ("used since: it had another turn", view(living(status={"usage": {"outputTokens": 1}, "stopReason": "end_turn"}),
-     remote=remote(usage={"outputTokens": 2}, worked=True)), f"look: Stop {ID}"),
-    ("the turn of the first events is awaited", view(living(status=SENT), memory_=READ, remote=remote()), f"look: Stop {ID}"),
-    ("with pauses", view(living(status=SENT), memory_=memory(stop_read=looks(remote()), stop_due=NOW + 4), remote=remote()), "passed over"),
-    ("its end is written down", view(living(status=SENT), remote=remote(), seen={LookStop(ID): Stop("end_turn", stamp(), own=True)}),
-     "rest: nothing to say knowing idleSince, stopReason"),
-    ("an end from before them is none", view(living(status=SENT), remote=remote(), seen={LookStop(ID): Stop("end_turn", stamp(), own=False)}),
-     "passed over"),
-    ("known already", view(living(status={"stopReason": "end_turn", "idleSince": stamp()}), remote=remote(),
-     seen={LookStop(ID): Stop("end_turn", stamp())}), "passed over"),
+    (
+        "read already, and it looks the same",
+        view(living(status={"state": "running"}), memory_=READ, remote=remote()),
+        "passed over",
+    ),
+    (
+        "used since: it had another turn",
+        view(
+            living(status={"usage": {"outputTokens": 1}, "stopReason": "end_turn"}),
+            remote=remote(usage={"outputTokens": 2}, worked=True),
+        ),
+        f"look: Stop {ID}",
+    ),
+    (
+        "the turn of the first events is awaited",
+        view(living(status=SENT), memory_=READ, remote=remote()),
+        f"look: Stop {ID}",
+    ),
+    (
+        "with pauses",
+        view(living(status=SENT), memory_=memory(stop_read=looks(remote()), stop_due=NOW + 4), remote=remote()),
+        "passed over",
+    ),
+    (
+        "its end is written down",
+        view(living(status=SENT), remote=remote(), seen={LookStop(ID): Stop("end_turn", stamp(), own=True)}),
+        "rest: nothing to say knowing idleSince, stopReason",
+    ),
+    (
+        "an end from before them is none",
+        view(living(status=SENT), remote=remote(), seen={LookStop(ID): Stop("end_turn", stamp(), own=False)}),
+        "passed over",
+    ),
+    (
+        "known already",
+        view(
+            living(status={"stopReason": "end_turn", "idleSince": stamp()}),
+            remote=remote(),
+            seen={LookStop(ID): Stop("end_turn", stamp())},
+        ),
+        "passed over",
+    ),
     ("no event tells why", view(living(), remote=remote(), seen={LookStop(ID): Stop(None)}), "passed over"),
-]  # fmt: skip
+]
 
 
 def _stopped(reason, **fields):
@@ -82,11 +129,24 @@ REST = [
     ("out of patience", _stopped("retries_exhausted"), "rest: RetriesExhausted/Synced"),
     ("it will not", _stopped("refusal"), "rest: Refused/Synced"),
     ("a reason from the future", _stopped("moonrise"), "rest: Idle/Synced"),
-    ("a change that waits", view(living(wish=spec(title="new")), remote=BUSY,
-     memory_=memory(refusals={"title": refusal(reason="NotIdle")})), "rest: Running/NotIdle"),
-    ("a long outage: Ready keeps its last truth", view(living(), remote=remote(), link=LONG_OUT), "rest: Idle/Unreachable"),
-    ("a short one is no news", view(living(), remote=remote(), link=Link(workspace="wrkspc_1", unreachable_since=NOW - 5)), "rest: Idle/Synced"),
-]  # fmt: skip
+    (
+        "a change that waits",
+        view(
+            living(wish=spec(title="new")), remote=BUSY, memory_=memory(refusals={"title": refusal(reason="NotIdle")})
+        ),
+        "rest: Running/NotIdle",
+    ),
+    (
+        "a long outage: Ready keeps its last truth",
+        view(living(), remote=remote(), link=LONG_OUT),
+        "rest: Idle/Unreachable",
+    ),
+    (
+        "a short one is no news",
+        view(living(), remote=remote(), link=Link(workspace="wrkspc_1", unreachable_since=NOW - 5)),
+        "rest: Idle/Synced",
+    ),
+]
 
 ROWS = [
     (rung, *row)
