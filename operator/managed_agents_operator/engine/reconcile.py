@@ -46,7 +46,6 @@ from managed_agents_operator.engine.verdict import (
     Mutation,
     Record,
     Release,
-    Report,
     Rest,
     Send,
     Verdict,
@@ -253,8 +252,7 @@ class Reconciler:
         return again if isinstance(verdict, Rest) else NOW
 
     async def _say(self, cell: Cell, view: View, verdict: Verdict) -> float | None:
-        report: Report | None = getattr(verdict, "report", None)
-        due = await self._scribe.write(cell, view, report)
+        due = await self._scribe.write(cell, view, report := getattr(verdict, "report", None))
         if isinstance(verdict, Rest) and report is not None and report.synced == "Synced":
             cell.memory = replace(cell.memory, backoff=None)
         until = verdict.until if isinstance(verdict, Rest) else None
