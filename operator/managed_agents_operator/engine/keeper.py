@@ -12,7 +12,7 @@ import heapq
 import itertools
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from managed_agents_operator.engine.cell import Cell, Clock, secrets, version
@@ -31,8 +31,11 @@ class Keeper:
     All methods but `run` and `drain` return at once and are called from the event loop's own thread.
     """
 
-    def __init__(self, clock: Clock, *, workers: int = 16) -> None:
+    def __init__(
+        self, clock: Clock, *, workers: int = 16, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._clock = clock
+        self._sleep = sleep
         self._workers = workers
         self._cells: dict[str, Cell] = {}
         self._by_id: dict[str, str] = {}
@@ -63,19 +66,21 @@ class Keeper:
         cell = self._cells.get(uid)
         if event_type == "DELETED":
             if cell is not None:
-                cell.gone = True
+                cell.gone, cell.newer = True, None
                 self.ring(uid)
             return
         self._newer(cell, dict(body))
 
     def _newer(self, cell: Cell | None, body: dict[str, Any]) -> None:
         """Take a body in if it is newer. A pass under way keeps the one it decides on; it is taken in when it ends."""
-        if cell is not None and version(body) <= version(cell.body):
+        if cell is not None and version(body) <= max(version(cell.body), version(cell.newer) if cell.newer else 0):
             return
         uid = body["metadata"]["uid"]
         if cell is not None and uid in self._passing:
             cell.newer = body
             return
+        if cell is not None:
+            cell.gone = False
         self._take(body)
         self.ring(uid)
 
@@ -173,11 +178,11 @@ class Keeper:
     async def drain(self, seconds: float) -> None:
         """Begin no more passes, and give those under way so many seconds to end."""
         self._draining = True
-        until = self._clock.monotonic() + seconds
-        while self._passing and self._clock.monotonic() < until:
-            self._ended.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), until - self._clock.monotonic())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._passing:
+                    self._ended.clear()
+                    await self._ended.wait()
 
     async def _wake(self) -> None:
         while True:
@@ -187,7 +192,7 @@ class Keeper:
                 if self._due.get(uid) == due:
                     del self._due[uid]
                     self.ring(uid)
-            await asyncio.sleep(min(max(self._later[0][0] - now, 0.01), 0.2) if self._later else 0.2)
+            await self._sleep(min(max(self._later[0][0] - now, 0.01), 0.2) if self._later else 0.2)
 
     async def _work(self) -> None:
         while True:
@@ -207,26 +212,23 @@ class Keeper:
                 self._passing.discard(uid)
                 self._ended.set()
             newer, cell.newer = cell.newer, None
-            if newer is not None and uid in self._cells:
-                self._newer(cell, newer)
+            if newer is not None:
+                self._newer(self._cells.get(uid), newer)
             self._schedule(uid, again)
 
     async def _pass(self, cell: Cell) -> float | None:
         if self._reconciler is None:
             raise AssertionError("a keeper without a reconciler")
         before = cell.body
+        over = False
         try:
-            if not cell.gone:
-                return await self._reconciler.reconcile(cell)
-        except ObjectGone:
-            cell.gone = True
+            again, over = await _work_on(cell, self._reconciler)
         except Exception:
             log.exception("%s/%s: a pass failed", cell.namespace, cell.name)
-            return self._clock.monotonic() + CRASHED_PAUSE
+            again = self._clock.monotonic() + CRASHED_PAUSE
         finally:
             self._remap(cell, before)
-        again = await self._reconciler.disown(cell)
-        if again is None:
+        if over:
             self._unmap(cell)
             self._cells.pop(cell.uid, None)
         return again
@@ -250,3 +252,14 @@ class Keeper:
         if again is not None and uid in self._cells and uid not in self._queued:
             self._due[uid] = again
             heapq.heappush(self._later, (again, next(self._order), uid))
+
+
+async def _work_on(cell: Cell, reconciler: Reconciler) -> tuple[float | None, bool]:
+    """One pass: when to come again, and whether all is over with this resource."""
+    if not cell.gone:
+        try:
+            return await reconciler.reconcile(cell), False
+        except ObjectGone:
+            cell.gone = True
+    again = await reconciler.disown(cell)
+    return again, again is None
