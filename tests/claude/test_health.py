@@ -76,8 +76,8 @@ def test_what_was_held_back_here_says_nothing(health: Health, error: ClaudeError
 
 
 def test_listeners_hear_changes_only(health: Health) -> None:
-    told: list[tuple[bool, str | None, bool]] = []
-    health.on_change(lambda h: told.append((h.unreachable_since is None, h.workspace, h.keeps_metadata)))
+    told: list[tuple[bool, str | None]] = []
+    health.on_change(lambda h: told.append((h.unreachable_since is None, h.workspace)))
     health.succeeded("w1")
     health.succeeded("w1")
     health.succeeded(None)
@@ -85,15 +85,7 @@ def test_listeners_hear_changes_only(health: Health) -> None:
     health.failed(Lost("x"))
     health.succeeded("w1")
     health.succeeded("w2")
-    health.keeps_metadata = False
-    health.keeps_metadata = False
-    assert told == [
-        (True, "w1", True),
-        (False, "w1", True),
-        (True, "w1", True),
-        (True, "w2", True),
-        (True, "w2", False),
-    ]
+    assert told == [(True, "w1"), (False, "w1"), (True, "w1"), (True, "w2")]
 
 
 def test_a_listener_that_fails_stops_nobody(health: Health, caplog) -> None:

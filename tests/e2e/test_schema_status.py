@@ -56,7 +56,6 @@ FULL = {
             "mountPath": "/mnt/session/uploads/data.csv",
             "createdAt": TIME,
             "updatedAt": TIME,
-            "source": {"uid": "5f1e", "resourceVersion": "7"},
             "brand_new": 1,
         },
         {

@@ -107,15 +107,6 @@ class Stats(Told):
     """Age of the session."""
 
 
-class Source(Model):
-    """Version of the Secret or ConfigMap that was last handed to the session."""
-
-    uid: str | None = None
-    """Uid of the Secret or ConfigMap."""
-    resource_version: str | None = None
-    """Its resourceVersion."""
-
-
 class MountedResource(Told):
     """One thing mounted into the session, as the API tells it."""
 
@@ -141,8 +132,6 @@ class MountedResource(Told):
     """When it was mounted."""
     updated_at: Time | None = None
     """When it last changed."""
-    source: Source | None = None
-    """Version of the Secret or ConfigMap that was last handed to the session."""
 
 
 class Creation(Model):

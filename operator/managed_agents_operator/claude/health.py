@@ -19,31 +19,17 @@ class Health:
 
     `last_success` is the last 2xx. `unreachable_since` is the first of the failures (no connection, no answer, 5xx)
     since the last answer of any other kind. `workspace` is the last anthropic-workspace-id that was seen.
-    `keeps_metadata` turns False when a server was seen to drop what we wrote, and is set by others.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._listeners: list[Callable[[Health], None]] = []
-        self._keeps_metadata = True
         self.last_success: float | None = None
         self.unreachable_since: float | None = None
         self.workspace: str | None = None
 
-    @property
-    def keeps_metadata(self) -> bool:
-        """Whether metadata that was written is there when it is read."""
-        return self._keeps_metadata
-
-    @keeps_metadata.setter
-    def keeps_metadata(self, keeps: bool) -> None:
-        changed = keeps is not self._keeps_metadata
-        self._keeps_metadata = keeps
-        if changed:
-            self._tell()
-
     def on_change(self, listener: Callable[[Health], None]) -> None:
-        """Call `listener` whenever reachability, workspace or `keeps_metadata` change, but not for each success."""
+        """Call `listener` whenever reachability or workspace change, but not for each success."""
         self._listeners.append(listener)
 
     def succeeded(self, workspace: str | None) -> None:

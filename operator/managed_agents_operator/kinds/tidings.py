@@ -33,9 +33,9 @@ class Tidings:
         health.on_change(lambda _: self._changed())
 
     @property
-    def _news(self) -> tuple[bool, str | None, bool]:
+    def _news(self) -> tuple[bool, str | None]:
         health = self._health
-        return health.unreachable_since is None, health.workspace, health.keeps_metadata
+        return health.unreachable_since is None, health.workspace
 
     def _changed(self) -> None:
         if not self._waits:
