@@ -1,0 +1,227 @@
+"""From what was seen to the next status, and to the smallest patch that gets there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.engine.views import (
+    ID,
+    LINK,
+    NOW,
+    claim,
+    created,
+    found,
+    living,
+    memory,
+    ready,
+    remote,
+    resource,
+    spec,
+    stamp,
+    view,
+)
+from tests.engine.views import (
+    known as status_of,
+)
+from tests.engine.world.cluster import merged
+
+from managed_agents_operator.engine.external import Link
+from managed_agents_operator.engine.looks import Absent
+from managed_agents_operator.engine.status import bare, conclude, known, patch, unwritten, usage_only
+from managed_agents_operator.engine.verdict import Report
+
+IDLE = Report("Idle", "it waits", "Synced", "all is there")
+KEYS = st.sampled_from(["a", "b", "c", "d"])
+JSON = st.recursive(
+    st.booleans() | st.integers(0, 3) | st.sampled_from(["", "x"]) | st.floats(0, 1),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=10,
+)
+STATUSES = st.dictionaries(KEYS, JSON, max_size=4)
+
+
+@given(STATUSES, STATUSES)
+def test_a_patch_makes_the_one_out_of_the_other(before, after):
+    """By the rules of RFC 7386, as the API server applies them."""
+    assert merged(before, patch(before, after)) == after
+
+
+@given(STATUSES)
+def test_no_change_no_patch(status):
+    assert patch(status, status) == {}
+
+
+@given(STATUSES, STATUSES)
+def test_a_patch_names_nothing_that_stays(before, after):
+    for key in patch(before, after):
+        assert key not in before or key not in after or before[key] != after[key]
+
+
+RECORD = [
+    ("nothing was made", {}, memory(), {}),
+    (
+        "an id of our own",
+        {"creation": {"n": 1}, "title": "t"},
+        memory(created=created()),
+        {"id": ID, "incarnation": 1, "workspaceId": "wrkspc_1", "title": "t"},
+    ),
+    ("never over another one of this incarnation", {"id": "sesn_9", "incarnation": 1}, memory(created=created()), None),
+    ("nor of a higher one", {"id": "sesn_9", "incarnation": 2}, memory(created=created()), None),
+    (
+        "but over one of a lower one",
+        {"id": "sesn_9", "incarnation": 1},
+        memory(created=created(n=2)),
+        {"id": ID, "incarnation": 2, "workspaceId": "wrkspc_1"},
+    ),
+    (
+        "not by one that was only found",
+        {"id": "sesn_9", "incarnation": 1},
+        memory(created=created(n=2, by_post=False)),
+        None,
+    ),
+    ("facts", {"title": "t"}, memory(facts={"stopReason": "end_turn", "title": None}), {"stopReason": "end_turn"}),
+]
+
+
+@pytest.mark.parametrize(("reason", "before", "kept", "expected"), RECORD, ids=[row[0] for row in RECORD])
+def test_what_is_known_and_not_written(reason, before, kept, expected):
+    after = known(before, kept)
+    after.pop("createdFrom", None)
+    assert after == (before if expected is None else expected)
+    assert unwritten(before, kept) is (after != before)
+
+
+def _conclude(v, before=None, report=IDLE, **projection):
+    standing = before if before is not None else v.resource.status.model_dump(by_alias=True, exclude_none=True)
+    return conclude(standing, v, report, projection)
+
+
+def test_what_was_seen_is_what_stands_there():
+    v = view(living(), remote=remote())
+    after = _conclude(v, status_of(), state="idle", title="new", usage=None)
+    assert (after["state"], after["title"]) == ("idle", "new")
+    assert after["observedGeneration"] == 1
+
+
+def test_nothing_new_nothing_written():
+    v = view(living(), remote=remote())
+    first = _conclude(v, status_of(), state="idle")
+    later = replace(v, wall=v.wall.replace(hour=18))
+    assert conclude(first, later, IDLE, {"state": "idle"}) == first
+
+
+def test_durations_alone_are_no_change():
+    v = view(living(), remote=remote())
+    first = _conclude(v, status_of(), stats={"durationSeconds": 1, "activeSeconds": 2})
+    assert conclude(first, v, IDLE, {"stats": {"durationSeconds": 9, "activeSeconds": 2}}) == first
+    moved = conclude(first, v, IDLE, {"stats": {"durationSeconds": 9, "activeSeconds": 3}})
+    assert moved["stats"] == {"durationSeconds": 9, "activeSeconds": 3}
+
+
+def test_without_a_report_conditions_and_generation_stay():
+    """Nobody may take a spec for heeded that nobody looked at."""
+    before = status_of(observedGeneration=1, conditions=[ready("Idle")])
+    after = _conclude(view(living(generation=2), remote=remote()), before, report=None, state="running")
+    assert after["observedGeneration"] == 1
+    assert after["conditions"] == before["conditions"]
+    assert after["state"] == "running"
+
+
+def test_archived_once_is_archived_for_good():
+    """A server that forgets it does not make us forget it."""
+    after = _conclude(view(living(), remote=remote()), status_of(archivedAt=stamp()), archivedAt=None)
+    assert after["archivedAt"] == stamp()
+
+
+def test_a_stop_reason_goes_when_it_works_again():
+    before = status_of(stopReason="end_turn", idleSince=stamp())
+    after = _conclude(view(living(), remote=remote(state="running")), before, state="running")
+    assert "stopReason" not in after
+    assert "idleSince" not in after
+
+
+def test_the_workspace_of_a_session_is_that_of_the_answer_that_showed_it():
+    before = {k: v for k, v in status_of().items() if k != "workspaceId"}
+    assert _conclude(view(living(), remote=remote()), before)["workspaceId"] == "wrkspc_1"
+    moved = view(living(), remote=remote(), link=Link(workspace="wrkspc_2"))
+    assert _conclude(moved, status_of())["workspaceId"] == "wrkspc_1"
+
+
+def test_keys_of_metadata_are_ours_once_they_are_there():
+    wish = spec(metadata={"team": "a"})
+    there = view(living(wish=wish), remote=remote(metadata={"team": "a"}))
+    assert _conclude(there, status_of())["managedMetadataKeys"] == ["team"]
+    not_yet = view(living(wish=wish), remote=remote())
+    assert "managedMetadataKeys" not in _conclude(not_yet, status_of())
+
+
+WISHES = [
+    ("a look since then", view(living(), remote=remote(), memory_=memory(asked=("now", NOW - 2))), True),
+    ("a look before it", view(living(), remote=remote(), memory_=memory(asked=("now", NOW))), False),
+    ("a 404 since then", view(living(), absent=Absent(None, NOW), memory_=memory(asked=("now", NOW - 2))), True),
+    ("no session: tried again", view(resource(), memory_=memory(asked=("now", NOW - 2), retry=False)), True),
+    ("no session: not tried yet", view(resource(), memory_=memory(asked=("now", NOW - 2), retry=True)), False),
+    (
+        "no session: searched since then",
+        view(resource(claimed=claim()), search=found(), memory_=memory(asked=("now", NOW - 2), retry=True)),
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "v", "heeded"), WISHES, ids=[row[0] for row in WISHES])
+def test_a_wish_is_echoed_once_it_was_heeded(reason, v, heeded):
+    after = _conclude(v, {} if v.id is None else status_of())
+    assert after.get("lastHandledReconcileAt") == ("now" if heeded else None)
+
+
+SENT = {"state": "Sent"}
+FINISHED = [
+    ("never sent: no such condition", {}, [], None),
+    ("sent, and it works", {"kickoff": SENT, "state": "running"}, [], "Running"),
+    ("sent, and idle, nobody knows why yet", {"kickoff": SENT, "state": "idle"}, [], "Running"),
+    ("end of turn", {"kickoff": SENT, "state": "idle", "stopReason": "end_turn"}, [], "EndTurn"),
+    (
+        "it wants an answer: not over",
+        {"kickoff": SENT, "state": "idle", "stopReason": "requires_action"},
+        [],
+        "Running",
+    ),
+    ("over once is over", {"kickoff": SENT, "state": "running"}, [ready("EndTurn", type_="Finished")], "EndTurn"),
+    (
+        "a budget that was raised: not over",
+        {"kickoff": SENT, "state": "running"},
+        [ready("BudgetReached", type_="Finished")],
+        "Running",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "status", "conditions", "expected"), FINISHED, ids=[row[0] for row in FINISHED])
+def test_finished(reason, status, conditions, expected):
+    before = status_of(**status, conditions=conditions)
+    seen = remote(state=status.get("state", "idle"))
+    after = _conclude(view(living(), remote=seen), before, state=seen.state)
+    told = {c["type"]: c["reason"] for c in after["conditions"]}
+    assert told.get("Finished") == expected
+
+
+def test_what_may_wait():
+    assert usage_only({"usage": {}, "cost": "$1", "lastObservedAt": "x"})
+    assert not usage_only({"usage": {}, "state": "idle"})
+
+
+def test_the_least_that_must_stand():
+    whole = status_of(agent={"id": "agent_1"}, conditions=[ready("Idle")], kickoff=SENT, observedGeneration=1)
+    assert set(bare(whole)) == {
+        "id", "incarnation", "createdFrom", "workspaceId", "kickoff", "observedGeneration", "conditions",
+    }  # fmt: skip
+
+
+def test_a_fresh_session_says_where_it_is():
+    v = view(resource(claimed=claim()), remote=remote(), memory_=memory(created=created(workspace=None)), link=LINK)
+    after = conclude({}, replace(v, resource=living()), IDLE, {})
+    assert after["workspaceId"] == "wrkspc_1"
