@@ -3,6 +3,7 @@
 Called by `world.py`. The base lies beside this package in a wheel, and below `deploy/` in a checkout.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,9 @@ def install(cluster: Cluster, base: Path) -> Account:
     """
     built = [each for each in yaml.safe_load_all(cluster.kubectl("kustomize", base).stdout) if each]
     wanted = [document for document in built if document["kind"] != "Deployment"]
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=yaml.safe_dump_all(wanted))
+    # As JSON: PyYAML writes the key n unquoted, which kubectl takes for a boolean.
+    stream = "\n".join(json.dumps(document) for document in wanted)
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=stream)
     for document in wanted:
         if document["kind"] == "CustomResourceDefinition":
             established(cluster, document["metadata"]["name"])

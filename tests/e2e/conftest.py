@@ -109,6 +109,8 @@ def pytest_runtest_makereport(item, call):
 def scene(control_plane, tmp_path):
     """Simulator and cluster; the test starts the operator, so that it can set the stage first."""
     with World(control_plane, tmp_path, simulator_options=["--speed", "4"]) as world:
+        # Other tests of this cluster may have left some, and an operator serves them all.
+        world.remove_sessions()
         try:
             yield Scene(world)
         finally:

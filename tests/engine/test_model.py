@@ -8,6 +8,7 @@ over and time has gone by, the world must be as the resources say.
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.engine.world.judge import Judge
-from tests.engine.world.world import World
+from tests.engine.world.world import Trouble, World
 
 NAMES = ("a", "b")
 MOSTLY_A = st.sampled_from(("a", "a", "a", "b"))
@@ -38,6 +39,14 @@ EDITS = st.one_of(
     st.fixed_dictionaries({"metadata": st.sampled_from([None, {"team": "x"}, {"team": "y", "more": "z"}])}),
     st.fixed_dictionaries({"suspend": st.booleans()}),
 )
+
+
+CALLS = ("create", "send", "update", "archive", "delete", "interrupt", "patch_object", "patch_status")
+GATES = st.sampled_from(
+    [("create sent", False), ("send sent", False), ("LookSearch", False), ("LookSession", False), ("read", False)]
+    + [(call, done) for call in CALLS for done in (False, True)]
+)
+TROUBLE = ("refused", "later", "unclear", "unreachable", "crash", "crash", "meanwhile", "meanwhile")
 
 
 class Story(RuleBasedStateMachine):
@@ -73,6 +82,9 @@ class Story(RuleBasedStateMachine):
 
     @rule(name=MOSTLY_A, fields=EDITS)
     def edit(self, name, fields):
+        self._edit(name, fields)
+
+    def _edit(self, name, fields):
         if self._known(name):
             self.world.cluster.edit(name, **fields)
 
@@ -84,12 +96,18 @@ class Story(RuleBasedStateMachine):
 
     @rule(name=MOSTLY_A)
     def delete(self, name):
+        self._delete(name)
+
+    def _delete(self, name):
         if self._known(name):
             self.world.cluster.delete(name)
             self._excuse_if_gone(name)
 
     @rule(name=MOSTLY_A)
     def replace(self, name):
+        self._replace(name)
+
+    def _replace(self, name):
         if self._known(name):
             self.world.cluster.replace(name)
             self._excuse_if_gone(name)
@@ -97,6 +115,9 @@ class Story(RuleBasedStateMachine):
 
     @rule(name=MOSTLY_A)
     def wipe_status(self, name):
+        self._wipe_status(name)
+
+    def _wipe_status(self, name):
         if self._known(name):
             self.world.cluster.wipe_status(name)
             self._let_time_go_by()
@@ -142,6 +163,15 @@ class Story(RuleBasedStateMachine):
         self.world.api.bad_agents = {"agent_bad"} | ({"agent_2"} if bad else set())
 
     # processes
+
+    @rule(name=MOSTLY_A, at=GATES, what=st.sampled_from(TROUBLE), data=st.data())
+    def arm(self, name, at, what, data):
+        """The next call of this kind meets trouble: a fault, the end of the process, or something that people do."""
+        if what == "meanwhile":
+            act = data.draw(st.sampled_from(["delete", "replace", "wipe_status", "edit"]))
+            rest = {"fields": data.draw(EDITS)} if act == "edit" else {}
+            what = partial(getattr(self, f"_{act}"), name, **rest)
+        self.world.armed.append(Trouble(*at, what))
 
     @precondition(lambda self: self._anybody("wanting"))
     @rule(data=st.data(), faults=st.lists(st.sampled_from(FAULTS), max_size=6))
@@ -212,6 +242,7 @@ class Story(RuleBasedStateMachine):
     def teardown(self):
         if hasattr(self, "judge"):
             self.world.api.bad_agents = set()
+            self.world.armed.clear()
             self.world.settle()
             self.judge.at_the_end()
 

@@ -7,7 +7,7 @@ from tests.engine.views import ID, LINK, NOW, living, memory, ready, refusal, re
 from tests.engine.wording import words
 
 from managed_agents_operator.engine.external import Link
-from managed_agents_operator.engine.looks import Absent, LookStop, Stop
+from managed_agents_operator.engine.looks import Absent, LookSession, LookStop, Stop
 from managed_agents_operator.engine.watching import asked, looks, missing, rest, stopped, unseen
 
 WISH = {"managedagents.dev/reconcile-requested-at": "today"}
@@ -52,7 +52,16 @@ MISSING = [
         view(living(status={"archivedAt": stamp()}), remote=remote(seen_at=NOW - 60)),
         f"look: Session {ID}",
     ),
-    ("we have them", view(living(status={"archivedAt": stamp()}), remote=remote()), "passed over"),
+    (
+        "also if what we saw is a moment old",
+        view(living(status={"archivedAt": stamp()}), remote=remote()),
+        f"look: Session {ID}",
+    ),
+    (
+        "now we have them",
+        view(living(status={"archivedAt": stamp()}), remote=remote(), seen={LookSession(ID): remote()}),
+        "passed over",
+    ),
 ]
 
 UNSEEN = [

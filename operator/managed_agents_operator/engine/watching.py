@@ -36,8 +36,9 @@ def missing(v: View) -> Verdict | None:
     if since is not None and (remote is None or remote.seen_at < since):
         return Ask(LookSession(v.id))
     ended = bool(status.archived_at) or status.state == "terminated"
-    outdated = ended and remote is not None and not remote.terminal and not v.fresh(remote)
-    return Ask(LookSession(v.id)) if outdated else None
+    look = LookSession(v.id)
+    outdated = ended and remote is not None and not remote.terminal and v.saw(look, Remote) is None
+    return Ask(look) if outdated else None
 
 
 def unseen(v: View) -> Verdict | None:

@@ -74,7 +74,7 @@ class Judge:
         if session.ended:
             assert ready["reason"] in ("ImmutableChanged", *ENDED), f"{name}: {ready}"
             return
-        if ready["reason"] in ("ImmutableChanged", "KickoffUnknown", "DuplicateSession", "OwnedElsewhere"):
+        if ready["reason"] in ("ImmutableChanged", "KickoffUnknown", "KickoffRefused", "OwnedElsewhere"):
             return
         assert ready["status"] == "True", f"{name}: {ready}"
         assert spec.get("title") in (None, session.title)

@@ -6,6 +6,7 @@ Plays the part of the keeper: newest body wins, one pass at a time for each reso
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from tests.engine.world.api import FakeApi
@@ -29,10 +30,19 @@ class Quiet:
 
 
 class Operator:
-    """Starts with nothing but what is in the cluster."""
+    """Starts with nothing but what is in the cluster. `trouble` is asked at each gate, and may end the process."""
 
-    def __init__(self, name: str, cluster: Cluster, api: FakeApi, clock: FakeClock, terms: Terms) -> None:
+    def __init__(
+        self,
+        name: str,
+        cluster: Cluster,
+        api: FakeApi,
+        clock: FakeClock,
+        terms: Terms,
+        trouble: Callable[[Operator, Gate], Fault | None],
+    ) -> None:
         self.name = name
+        self._trouble = trouble
         self.passes = 0
         self.cells: dict[str, Cell] = {}
         self._cluster, self._clock = cluster, clock
@@ -107,8 +117,12 @@ class Operator:
         return self.go_on(uid)
 
     def go_on(self, uid: str, fault: Fault | None = None) -> Gate | None:
-        """Up to the next gate; None when the pass is over."""
+        """Up to the next gate, unless there is trouble at this one; None when the pass is over."""
         running = self.running[uid]
+        if running.at is not None:
+            fault = fault or self._trouble(self, running.at)
+        if uid not in self.running:
+            return None
         if not running.go_on(fault):
             return running.at
         del self.running[uid]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from tests.engine.world.api import FakeApi
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.cluster import Cluster
+from tests.engine.world.gates import Fault, Gate
 from tests.engine.world.process import Operator
 
 from managed_agents_operator.engine.view import Terms
@@ -21,6 +24,15 @@ class Restless(AssertionError):
     """It does not come to rest."""
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """What happens at the next gate of this call: a fault, the end of the process, or something that others do."""
+
+    call: str
+    done: bool
+    what: Fault | Literal["crash"] | Callable[[], None]
+
+
 class World:
     """Begins with one process."""
 
@@ -29,13 +41,14 @@ class World:
         self.cluster = Cluster(self.clock)
         self.api = FakeApi(self.clock)
         self._started = 0
+        self.armed: list[Trouble] = []
         self.operators: list[Operator] = []
         self.start()
 
     def start(self) -> Operator:
         """One more process."""
         self._started += 1
-        operator = Operator(f"process-{self._started}", self.cluster, self.api, self.clock, TERMS)
+        operator = Operator(f"process-{self._started}", self.cluster, self.api, self.clock, TERMS, self._trouble)
         operator.watch()
         self.operators.append(operator)
         return operator
@@ -43,6 +56,20 @@ class World:
     def crash(self, operator: Operator) -> None:
         operator.crash()
         self.operators.remove(operator)
+
+    def _trouble(self, operator: Operator, gate: Gate) -> Fault | None:
+        due = next((t for t in self.armed if (t.call, t.done) == (gate.call, gate.done)), None)
+        if due is None:
+            return None
+        self.armed.remove(due)
+        if due.what == "crash":
+            self.crash(operator)
+            self.start()
+            return None
+        if callable(due.what):
+            due.what()
+            return None
+        return due.what
 
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -58,19 +85,20 @@ class World:
     def run(self) -> int:
         """Every pass that wants to be made now, to its end; answers how many."""
         made = 0
-        for operator in list(self.operators):
-            operator.watch()
-            for uid in list(operator.running):
-                operator.finish(uid)
-                made += 1
-            while wanting := operator.wanting:
-                operator.begin(wanting[0])
-                operator.finish(wanting[0])
-                operator.watch()
-                made += 1
-                if made > 200:
-                    raise Restless(f"{wanting[0]} passes without end")
+        while busy := [o for o in self.operators if self._has_work(o)]:
+            operator = busy[0]
+            uid = next(iter([*operator.running, *operator.wanting]))
+            if uid not in operator.running:
+                operator.begin(uid)
+            operator.finish(uid)
+            made += 1
+            if made > 300:
+                raise Restless(f"{uid} passes without end")
         return made
+
+    def _has_work(self, operator: Operator) -> bool:
+        operator.watch()
+        return bool(operator.running or operator.wanting)
 
     def settle(self, limit: int = 600) -> None:
         """Until nothing changed for a long time. Raises `Restless` when it takes too many passes."""
