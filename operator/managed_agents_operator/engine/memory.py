@@ -103,6 +103,8 @@ class Memory:
     poll_at: float = 0.0
     written_at: float = float("-inf")
     """When status was last written."""
+    burst: tuple[float, int] = (float("-inf"), 0)
+    """Since when it was written how often without a longer pause."""
 
 
 def kick_key(id: str | None, tries: int | None, at: str | None) -> str:

@@ -15,8 +15,9 @@ from managed_agents_operator.engine.cell import Cell
 from managed_agents_operator.engine.conditions import READY
 from managed_agents_operator.engine.errors import ClusterUnreachable, Failure, WriteRefused
 from managed_agents_operator.engine.external import External
+from managed_agents_operator.engine.memory import Memory
 from managed_agents_operator.engine.ports import Events, Writer
-from managed_agents_operator.engine.status import bare, conclude, patch, usage_only
+from managed_agents_operator.engine.status import bare, conclude, patch, unwritten, usage_only
 from managed_agents_operator.engine.verdict import Create, End, Interrupt, Mutation, Release, Report, Send, Update
 from managed_agents_operator.engine.view import View
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 QUIET = frozenset({"Synced", "Progressing", "Stalled", "Suspended", "Unreachable", "RateLimited", "NotIdle"})
 """Reasons of Synced that are no news for a person: they pass by themselves, or Ready tells more."""
+BURST = 10
+"""Writes of one status that may follow each other at once: no life has more, only a quarrel with another writer."""
 ACTIONS = {Create: "Create", Update: "Update", Interrupt: "Interrupt", End: "End", Send: "Kickoff"}
 
 
@@ -42,6 +45,16 @@ class Pace:
             return turn
         self._next = max(self._next, now) + self._gap
         return now
+
+    def calm(self, burst: tuple[float, int], now: float) -> float:
+        """When a resource may be written again; `burst` is since when it was written how often."""
+        since, times = burst
+        return since + self._interval if times >= BURST and now < since + self._interval else now
+
+    def counted(self, burst: tuple[float, int], now: float) -> tuple[float, int]:
+        """The burst with one more write."""
+        since, times = burst
+        return (since, times + 1) if now < since + self._interval else (now, 1)
 
 
 class Scribe:
@@ -64,15 +77,20 @@ class Scribe:
         change = patch(before, after)
         if not change:
             return None
-        if usage_only(change):
-            due = self._pace.due(cell.memory.written_at, view.now)
-            if due > view.now:
-                return due
+        due = self._due(cell.memory, view.now, before, change)
+        if due > view.now:
+            return due
         log.debug("%s/%s: status changes in %s", cell.namespace, cell.name, ", ".join(change))
         await self._patch(cell, before, after, change)
-        cell.memory = replace(cell.memory, written_at=view.now)
+        burst = self._pace.counted(cell.memory.burst, view.now)
+        cell.memory = replace(cell.memory, written_at=view.now, burst=burst)
         self._tell(view, before, after)
         return None
+
+    def _due(self, memory: Memory, now: float, before: Mapping[str, Any], change: Mapping[str, Any]) -> float:
+        if usage_only(change):
+            return self._pace.due(memory.written_at, now)
+        return now if unwritten(before, memory) else self._pace.calm(memory.burst, now)
 
     async def _patch(self, cell: Cell, before: Mapping[str, Any], after: Mapping[str, Any], change: Any) -> None:
         where = (cell.namespace, cell.name)
