@@ -30,7 +30,7 @@ SPECS = st.fixed_dictionaries(
     {
         "agent": st.sampled_from([{"id": "agent_1"}, {"id": "agent_1"}, {"id": "agent_2"}, {"id": "agent_bad"}]),
         "environment": st.just({"id": "env_1"}),
-        "deletionPolicy": st.sampled_from(["Archive", "Archive", "Delete"]),
+        "deletionPolicy": st.sampled_from(["Archive", "Archive", "Delete", "Retain"]),
     },
     optional={"initialEvents": st.just([{"type": "user.message", "text": "go"}]), "title": st.just("zero")},
 )
@@ -58,20 +58,25 @@ class Story(RuleBasedStateMachine):
         header=st.booleans(),
         archive_terminates=st.booleans(),
         refuses=st.booleans(),
+        keeps=st.sampled_from([True, True, True, False]),
         spec=SPECS,
     )
-    def begin(self, lag, flight, header, archive_terminates, refuses, spec):
+    def begin(self, lag, flight, header, archive_terminates, refuses, keeps, spec):
         self.world = World()
         api = self.world.api
         api.list_lag, api.flight, api.names_workspace = lag, flight, header
         api.archive_terminates, api.refuses_while_running = archive_terminates, refuses
-        api.bad_agents = {"agent_bad"}
+        api.bad_agents, api.keeps_metadata = {"agent_bad"}, keeps
         self.judge = Judge(self.world)
         self.backups = {}
         self.world.cluster.apply("a", spec)
 
     def _known(self, name):
         return name in self.world.cluster.objects
+
+    def _findable(self, name):
+        """Where a server keeps no metadata, what is written here is all that anybody knows."""
+        return self._known(name) and self.world.api.keeps_metadata
 
     # people
 
@@ -101,16 +106,14 @@ class Story(RuleBasedStateMachine):
     def _delete(self, name):
         if self._known(name):
             self.world.cluster.delete(name)
-            self._excuse_if_gone(name)
 
     @rule(name=MOSTLY_A)
     def replace(self, name):
         self._replace(name)
 
     def _replace(self, name):
-        if self._known(name):
+        if self._findable(name):
             self.world.cluster.replace(name)
-            self._excuse_if_gone(name)
             self._let_time_go_by()
 
     @rule(name=MOSTLY_A)
@@ -118,7 +121,7 @@ class Story(RuleBasedStateMachine):
         self._wipe_status(name)
 
     def _wipe_status(self, name):
-        if self._known(name):
+        if self._findable(name):
             self.world.cluster.wipe_status(name)
             self._let_time_go_by()
 
@@ -136,19 +139,14 @@ class Story(RuleBasedStateMachine):
     @rule(name=MOSTLY_A, status=st.booleans())
     def lose_and_restore(self, name, status):
         """The namespace was lost, finalizers and all, and comes back from a backup."""
-        if self._known(name) and name in self.backups:
-            self.judge.gone(self.world.cluster.vanish(name)["metadata"]["uid"])
+        if self._findable(name) and name in self.backups:
+            self.world.cluster.vanish(name)
             self.world.cluster.restore(name, self.backups[name], status=status)
 
     @rule(name=MOSTLY_A, value=st.sampled_from(["1", "2"]))
     def ask(self, name, value):
         if self._known(name):
             self.world.cluster.annotate(name, reconcile_requested_at=value)
-
-    def _excuse_if_gone(self, name):
-        if not self._known(name):
-            for body in self.world.cluster.lost:
-                self.judge.gone(body["metadata"]["uid"])
 
     # others
 
@@ -157,6 +155,21 @@ class Story(RuleBasedStateMachine):
     def outside(self, data, how):
         id = data.draw(st.sampled_from([s.id for s in self.world.api.living()]))
         getattr(self.world.api, f"{how}_outside")(id)
+
+    @rule(works=st.booleans(), home=st.booleans())
+    def change_key(self, works, home):
+        """Another key: one that is refused, or one of another workspace."""
+        self.world.api.key_works = works
+        self.world.api.workspace = self.world.api.home if home else "wrkspc_2"
+
+    @rule(open_=st.booleans())
+    def budget(self, open_):
+        self.world.open_budget() if open_ else self.world.close_budget()
+
+    @rule(name=MOSTLY_A)
+    def force_delete(self, name):
+        if self._known(name):
+            self.world.cluster.annotate(name, force_delete="true")
 
     @rule(bad=st.booleans())
     def lose_agent(self, bad):
@@ -241,8 +254,7 @@ class Story(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "judge"):
-            self.world.api.bad_agents = set()
-            self.world.armed.clear()
+            self.world.calm()
             self.world.settle()
             self.judge.at_the_end()
 

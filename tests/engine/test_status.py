@@ -146,6 +146,8 @@ def test_a_stop_reason_goes_when_it_works_again():
 def test_the_workspace_of_a_session_is_that_of_the_answer_that_showed_it():
     before = {k: v for k, v in status_of().items() if k != "workspaceId"}
     assert _conclude(view(living(), remote=remote()), before)["workspaceId"] == "wrkspc_1"
+    old = view(living(), remote=remote(seen_at=NOW - 60))
+    assert "workspaceId" not in _conclude(old, before), "the key may be another one by now"
     moved = view(living(), remote=remote(), link=Link(workspace="wrkspc_2"))
     assert _conclude(moved, status_of())["workspaceId"] == "wrkspc_1"
 

@@ -7,13 +7,12 @@ way out (the annotation managedagents.dev/force-delete).
 from __future__ import annotations
 
 from managed_agents_operator.api.session import FORCE_DELETE_ANNOTATION
-from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.claiming import record
 from managed_agents_operator.engine.doubles import living
-from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.looks import Found, LookSession
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.engine.searching import oldest_live, proved_gone, seek
-from managed_agents_operator.engine.verdict import Ask, End, Interrupt, Record, Release, Report, Rest, Verdict
+from managed_agents_operator.engine.searching import proved_gone, seek
+from managed_agents_operator.engine.verdict import Ask, End, Interrupt, Release, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
 FORCE = f'to let the resource go all the same, annotate it with {FORCE_DELETE_ANNOTATION}: "true"'
@@ -47,7 +46,7 @@ def _without_id(v: View) -> Verdict | None:
     found = seek(v, claim, uids, report, way_out=FORCE)
     if isinstance(found, Found):
         mine = tuple(r for r in found.matches if _mine(v, r))
-        return _record(v, mine, claim) if mine else _others(v)
+        return record(v, mine, claim) if mine else _others(v)
     if isinstance(found, Rest) and found.report and found.report.ready == "CreationUnknown":
         return Release("PossibleOrphan")
     return found
@@ -57,14 +56,6 @@ def _mine(v: View, remote: Remote) -> bool:
     """Of a restored backup that nobody resolved yet, only what was made for this namespace and name counts."""
     marker = remote.marker
     return marker is not None and not remote.terminal and (marker.uid == v.uid or marker.owner == v.owner)
-
-
-def _record(v: View, mine: tuple[Remote, ...], claim: Claim | None) -> Record:
-    one = oldest_live(mine)
-    marker = one.marker
-    n = marker.n if marker else (claim.n if claim else 1)
-    workspace = v.sight.search.workspace if v.sight.search else None
-    return Record(Created(one, n, marker.digest if marker else v.digest, workspace, by_post=False))
 
 
 def _with_id(v: View, id: str) -> Verdict | None:

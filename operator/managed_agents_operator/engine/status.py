@@ -126,7 +126,8 @@ def _bookkeeping(after: Status, v: View) -> None:
         return
     after.pop("creation", None)
     here = v.sight.link.workspace
-    if v.remote is not None and here and not after.get("workspaceId"):
+    just_seen = v.remote is not None and v.now - v.remote.seen_at <= v.terms.fresh
+    if just_seen and here and not after.get("workspaceId"):
         after["workspaceId"] = here
     if v.remote is not None and v.id is not None and difference(v, v.remote, "metadata") is None:
         keys = sorted(v.resource.spec.metadata or ())

@@ -33,6 +33,8 @@ class FakeSession:
     agent: str
     title: str | None
     metadata: dict[str, str]
+    made_for: str
+    """Uid of the resource that asked for it; the API does not know it, the judge does."""
     archived_at: str | None = None
     terminated: bool = False
     runs_until: float = float("-inf")
@@ -68,7 +70,8 @@ class FakeApi:
     """All sessions of one workspace.
 
     `list_lag` is how many seconds after its creation a session is first listed; `keeps_metadata`, `names_workspace` and
-    `archive_terminates` are how servers differ; `workspace` is where the key looks; `bad_agents` don't exist.
+    `archive_terminates` are how servers differ; `workspace` is where the key looks, and it is refused while `key_works`
+    is not so; `bad_agents` don't exist; while the budget is not `open` nobody is given a turn.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -82,6 +85,8 @@ class FakeApi:
         self.refuses_while_running = False
         self.workspace = "wrkspc_1"
         self.home = "wrkspc_1"
+        self.key_works = True
+        self.open = True
         self.bad_agents: set[str] = set()
         self.creations = 0
         self.changes = 0
@@ -92,11 +97,12 @@ class FakeApi:
     # what the operator asks
 
     def create(self, agent: str, title: str | None, metadata: Mapping[str, str]) -> FakeSession:
-        if agent in self.bad_agents:
+        if not self.sees_agent(agent):
             raise Refused(f"agent {agent} does not exist")
         id = f"sesn_{next(self._ids)}"
         kept = dict(metadata) if self.keeps_metadata else {}
-        session = FakeSession(id, self._clock.monotonic(), self._clock.stamp(), agent, title, kept)
+        made_for = metadata.get("k8s_uid", "").split("/")[0]
+        session = FakeSession(id, self._clock.monotonic(), self._clock.stamp(), agent, title, kept, made_for)
         self.sessions[id] = session
         self.creations += 1
         return session
@@ -136,9 +142,12 @@ class FakeApi:
         if session.ended:
             raise Refused("the session has ended")
         self.changes += 1
+        return self._take_in(session, events, seconds)
+
+    def _take_in(self, session: FakeSession, events: list[tuple[str, str]], seconds: float) -> list[str]:
         ids = []
         for type_, text in events:
-            ids.append(f"sevt_{len(session.events)}_{id}")
+            ids.append(f"sevt_{len(session.events)}_{session.id}")
             session.events.append((ids[-1], type_, text))
             if type_ == "user.interrupt":
                 session.interrupts += 1
@@ -207,4 +216,4 @@ class FakeApi:
     def speak_outside(self, id: str) -> None:
         """Somebody else gives it work."""
         if not self.sessions[id].ended:
-            self.send(id, [("user.message", "from a person")])
+            self._take_in(self.sessions[id], [("user.message", "from a person")], 20.0)

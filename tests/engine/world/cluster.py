@@ -42,7 +42,7 @@ class Cluster:
         self.objects: dict[str, dict[str, Any]] = {}
         self.writes = 0
         self.lost: list[dict[str, Any]] = []
-        """Objects that people took away, finalizers and all."""
+        """Objects that went by the wish of people whatever they leave outside."""
         self.largest = 1_500_000
 
     def put(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,7 +108,8 @@ class Cluster:
 
     def vanish(self, name: str) -> dict[str, Any]:
         """Gone whatever its finalizers say; answers what it was."""
-        return self.objects.pop(name)
+        self.lost.append(self.objects.pop(name))
+        return self.lost[-1]
 
     def restore(self, name: str, backup: Mapping[str, Any], *, status: bool) -> str:
         """Make it again from a backup: another uid, the annotations as they were."""
@@ -147,6 +148,9 @@ class Cluster:
     def _put_or_remove(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         stored = self.put(name, body)
         if "deletionTimestamp" in stored["metadata"] and not stored["metadata"].get("finalizers"):
+            spec, noted = stored["spec"], stored["metadata"]["annotations"]
+            if spec.get("deletionPolicy") == "Retain" or noted.get("managedagents.dev/force-delete") == "true":
+                self.lost.append(stored)
             del self.objects[name]
         return stored
 

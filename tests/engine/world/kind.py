@@ -48,12 +48,18 @@ NOT_FOUND = Failure(Consequence.ABSENT, "NotFound", "not found")
 
 
 class FakeTicket:
-    """A place in the budget, granted at once."""
+    """A place in the budget. `ring` is called when it is granted after a wait."""
 
-    granted = True
+    def __init__(self, ring: Callable[[], None], *, granted: bool) -> None:
+        self._ring, self.granted, self.over = ring, granted, False
 
     def give_back(self) -> None:
-        pass
+        self.over = True
+
+    def grant(self) -> None:
+        if not (self.over or self.granted):
+            self.granted = True
+            self._ring()
 
 
 class FakeKind:
@@ -68,11 +74,21 @@ class FakeKind:
         self._swept_at: float | None = None
         self._workspace: str | None = None
         self._keeps = False
+        self._blocked: Failure | None = None
+        self._waiting: list[FakeTicket] = []
 
     # without asking
 
     def ticket(self, resource: Session, *, creates: bool, look: bool, ring: Callable[[], None]) -> FakeTicket:
-        return FakeTicket()
+        ticket = FakeTicket(ring, granted=self._api.open)
+        self._waiting.append(ticket)
+        return ticket
+
+    def grant(self) -> None:
+        """Everybody who waited has his turn."""
+        waiting, self._waiting = self._waiting, []
+        for ticket in waiting:
+            ticket.grant()
 
     def take(self, *, creates: bool) -> None:
         pass
@@ -82,7 +98,13 @@ class FakeKind:
         absent = self._absent.get(id) if id else None
         if id:
             self._found.pop(uid, None)
-        link = Link(workspace=self._workspace, keeps_metadata=self._keeps, swept_at=self._swept_at)
+        link = Link(
+            blocked=self._blocked,
+            retry_at=self._clock.monotonic() + 600 if self._blocked else None,
+            workspace=self._workspace,
+            keeps_metadata=self._keeps,
+            swept_at=self._swept_at,
+        )
         return Sight(
             link=link,
             remote=self._seen.get(id) if id and absent is None else None,
@@ -113,8 +135,25 @@ class FakeKind:
         """Whether there was a sweep yet."""
         return self._swept_at is not None
 
-    def sweep(self, tracked: Mapping[str, str]) -> None:
-        """One full sweep; `tracked` is session id to uid of what has not ended by its status."""
+    def sweep(self, tracked: Mapping[str, str]) -> bool:
+        """One full sweep; `tracked` is session id to uid of what has not ended by its status.
+
+        Answers whether all should be rung: at the first one, and when the key is refused or works again.
+        """
+        first, before = not self.swept, self._blocked
+        if self._refused() is None:
+            self._blocked = None
+            self._look_over(tracked)
+        return before is not self._blocked or first
+
+    def _refused(self) -> Failure | None:
+        """What any call is answered while the key does not work."""
+        if self._api.key_works:
+            return None
+        self._blocked = FAILURES["blocked"]
+        return self._blocked
+
+    def _look_over(self, tracked: Mapping[str, str]) -> None:
         began = self._clock.monotonic()
         self._answered()
         listed = {s.id: self._put(s) for s in self._api.listed(archived=False)}
@@ -168,6 +207,8 @@ class FakeKind:
             return look.namespace == NAMESPACE and look.name in self._cluster.objects
         if fault := await gate(type(look).__name__, done=False):
             return FAILURES[fault]
+        if refused := self._refused():
+            return refused
         self._answered()
         try:
             return self._look(resource, look)
@@ -236,6 +277,8 @@ class FakeKind:
         """A call that must not happen twice: it may be on its way for as long as CREATE_TIMEOUT, without us."""
         if fault := await gate(name, done=False):
             return FAILURES[fault]
+        if refused := self._refused():
+            return refused
         if not still():
             return Failure(Consequence.LATER, PERMIT_EXPIRED, "too late")
         with self._api.on_its_way(call) as post:
@@ -250,6 +293,8 @@ class FakeKind:
         """One call: refused before it had an effect, carried out, or carried out and not answered."""
         if fault := await gate(name, done=False):
             return FAILURES[fault]
+        if refused := self._refused():
+            return refused
         answer = self._carry_out(call)
         if isinstance(answer, Failure):
             return answer

@@ -87,9 +87,7 @@ class Operator:
             status = cell.status
             if (id := status.get("id")) and not status.get("archivedAt") and status.get("state") != "terminated":
                 tracked[id] = uid
-        first = not self.kind.swept
-        self.kind.sweep(tracked)
-        for uid in self.cells if first else ():
+        for uid in self.cells if self.kind.sweep(tracked) else ():
             self.ring(uid)
 
     # passes

@@ -71,6 +71,25 @@ class World:
             return None
         return due.what
 
+    def close_budget(self) -> None:
+        """Nobody is given a turn to call any more."""
+        self.api.open = False
+
+    def open_budget(self) -> None:
+        """Everybody is, and who waited is rung."""
+        self.api.open = True
+        for operator in self.operators:
+            operator.kind.grant()
+
+    def calm(self) -> None:
+        """No more trouble: every agent is there, the key is right, and one process works."""
+        self.armed.clear()
+        self.api.bad_agents = set()
+        self.api.key_works, self.api.workspace = True, self.api.home
+        self.open_budget()
+        for operator in self.operators[:-1]:
+            self.crash(operator)
+
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self.api.arrivals()
