@@ -189,7 +189,8 @@ def test_two_values_that_are_in_each_other_differ_in_nothing_that_counts(a, b):
 def _plain(value):
     """Without what servers answer for each other: null, absent and empty."""
     if isinstance(value, dict):
-        return {k: _plain(x) for k, x in value.items() if _plain(x) is not None}
+        # A list that is empty is none where the other side has no list at all.
+        return {k: _plain(x) for k, x in value.items() if _plain(x) not in (None, [])}
     if isinstance(value, list):
         return [_plain(x) for x in value]
     return None if value in ("", None) else value

@@ -15,6 +15,8 @@ from managed_agents_operator.engine.searching import proved_gone, seek
 from managed_agents_operator.engine.verdict import Ask, End, Interrupt, Release, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
+FIRST_POLL = 0.5
+"""Seconds between a look and the next at the least."""
 FORCE = f'to let the resource go all the same, annotate it with {FORCE_DELETE_ANNOTATION}: "true"'
 
 
@@ -86,7 +88,10 @@ def _interrupt(v: View, id: str) -> Verdict:
 
 
 def _poll(v: View, id: str, report: Report) -> Verdict:
-    return Ask(LookSession(id), report) if v.now >= v.memory.poll_at else Rest(report, until=v.memory.poll_at)
+    look = LookSession(id)
+    if v.saw(look, Remote) is None and v.now >= v.memory.poll_at:
+        return Ask(look, report)
+    return Rest(report, until=max(v.memory.poll_at, v.now + FIRST_POLL))
 
 
 def _told(v: View) -> Report:

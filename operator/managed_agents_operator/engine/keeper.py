@@ -57,8 +57,6 @@ class Keeper:
         """Give the keeper what carries out its passes."""
         self._reconciler = reconciler
 
-    # what is seen
-
     def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """A watch event, or an object of a listing (type None): the newest wins, an echo of our own rings nothing."""
         self._last_event = self._clock.monotonic()
@@ -140,8 +138,6 @@ class Keeper:
             cell.retry()
             self.ring(uid)
 
-    # what others ask
-
     def tracked(self) -> Mapping[str, Mapping[str, Any]]:
         """Session id to status, of every resource that has one."""
         return {id_: self._cells[uid].status for id_, uid in self._by_id.items()}
@@ -153,9 +149,6 @@ class Keeper:
     def knows(self, uid: str) -> bool:
         """Whether a resource of this uid is there."""
         return uid in self._cells
-
-    def __len__(self) -> int:
-        return len(self._cells)
 
     def last_event_age(self) -> float:
         """Seconds since the watch last told anything."""

@@ -50,14 +50,24 @@ class Judge:
             return
         id = status.get("id")
         if id is None:
-            allowed = ("InvalidSpec",) if self._world.api.keeps_metadata else ("InvalidSpec", "CreationUnknown")
-            assert ready["reason"] in allowed, f"{name}: has no session: {ready}"
+            assert ready["reason"] in self._excuses(body), f"{name}: has no session: {ready}"
             return
         session = self._world.api.sessions.get(id)
         if session is None:
             assert ready["reason"] in ("Lost", "ImmutableChanged", *ENDED), f"{name}: {ready}"
             return
         self._as_it_is(name, status, session, ready)
+
+    def _excuses(self, body: dict[str, Any]) -> list[str]:
+        """For what reasons a resource may have no session."""
+        api, claim = self._world.api, body["metadata"]["annotations"].get("managedagents.dev/claim", "")
+        excuses = ["InvalidSpec"]
+        if not api.keeps_metadata:
+            excuses.append("CreationUnknown")
+        if '"workspace":"wrkspc_2"' in claim:
+            # Claimed with that key: only a key of that workspace can tell what came of it.
+            excuses.append("WrongWorkspace")
+        return excuses
 
     def _as_it_is(self, name: str, status: dict[str, Any], session: FakeSession, ready: dict[str, Any]) -> None:
         spec = self._world.cluster.objects[name]["spec"]
