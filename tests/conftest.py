@@ -5,6 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# pytest --hypothesis-profile=nightly: as many stories and values as a night has room for.
+settings.register_profile("nightly", max_examples=20_000, deadline=None)
 
 SETTLE_SECONDS = 10
 
