@@ -376,12 +376,3 @@ def test_the_id_that_was_wiped_may_be_gone_by_proof():
     """Then the search decides, as for any claim."""
     v = view(resource(claimed=claim()), memory_=memory(last_id=None), seen={LookSession(ID): Absent(None, NOW)})
     assert words(nothing_yet(v)) == "look: Search"
-
-
-def test_a_session_that_came_to_light_otherwise_is_not_where_an_earlier_search_looked():
-    """That search found nothing because the key was that of another workspace."""
-    elsewhere = found(workspace="wrkspc_2")
-    v = view(resource(claimed=claim()), strays=(remote(),), search=elsewhere)
-    assert nothing_yet(v).created.workspace is None
-    here = view(resource(claimed=claim()), search=found(remote()))
-    assert nothing_yet(here).created.workspace == "wrkspc_1"

@@ -138,6 +138,7 @@ def remote(**changes: Any) -> Remote:
     metadata = changes.pop("metadata", {})
     pairs = {**changes.pop("marked", marker()), **metadata}
     known = {"id": ID, "state": "idle", "seen_at": NOW - 1, "created_at": stamp(-50), "metadata": pairs}
+    known["workspace"] = "wrkspc_1"
     return Remote(**(known | changes))
 
 
@@ -166,7 +167,7 @@ def refusal(**changes: Any) -> Refusal:
 
 
 def created(one: Remote | None = None, **changes: Any) -> Created:
-    known = {"remote": one or remote(), "n": 1, "digest": digest_of(), "workspace": "wrkspc_1", "by_post": True}
+    known = {"remote": one or remote(), "n": 1, "digest": digest_of(), "by_post": True}
     return Created(**(known | changes))
 
 

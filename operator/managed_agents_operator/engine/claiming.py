@@ -135,15 +135,13 @@ def _tokens(v: View) -> Verdict | None:
 
 def record(v: View, remotes: tuple[Remote, ...], claim: Claim | None) -> Record:
     """The one of these that goes into status; others come to light as strays."""
-    one, search = oldest_live(remotes), v.sight.search
+    one = oldest_live(remotes)
     marker = one.marker
-    searched = search is not None and any(r.id == one.id for r in search.matches)
     return Record(
         Created(
             remote=one,
             n=marker.n if marker else (claim.n if claim else 1),
             digest=marker.digest if marker else (claim.digest if claim else v.digest),
-            workspace=search.workspace if search is not None and searched else None,
             by_post=False,
         )
     )

@@ -64,7 +64,6 @@ class Created:
     remote: Remote
     n: int
     digest: str
-    workspace: str | None
     by_post: bool
 
 

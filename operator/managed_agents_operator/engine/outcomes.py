@@ -77,7 +77,6 @@ def _created(v: View, memory: Memory, remote: Remote) -> Memory:
         remote,
         n=claim.n if claim else v.n,
         digest=remote.marker.digest if remote.marker else (claim.digest if claim else v.digest),
-        workspace=None,  # known by now from the answer itself, see `status.conclude`
         by_post=True,
     )
     sent = v.resource.status.kickoff

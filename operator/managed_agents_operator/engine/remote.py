@@ -19,7 +19,8 @@ class Remote:
 
     `state` is the API's own word. `budget` is whole cents, None for no budget. `worked` tells that it ever did
     anything: it is or was running, or usage was counted. `listed` that it was seen in a listing, which may leave out
-    what a single read shows. `usage` is as status shows it. `wire` is the kind's own.
+    what a single read shows. `usage` is as status shows it. `workspace` is the one that the answer named. `wire` is the
+    kind's own.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Remote:
     worked: bool = False
     listed: bool = False
     usage: Mapping[str, Any] = field(default_factory=dict)
+    workspace: str | None = None
     wire: Any = field(default=None, compare=False, repr=False)
 
     @property

@@ -29,8 +29,8 @@ def known(status: Mapping[str, Any], memory: Memory) -> Status:
     if created is not None and _may_record(status, memory):
         after |= {"id": created.remote.id, "incarnation": created.n, "createdFrom": created.digest}
         after.pop("creation", None)
-        if created.workspace:
-            after["workspaceId"] = created.workspace
+        if created.remote.workspace:
+            after["workspaceId"] = created.remote.workspace
     return _set(after, memory.facts)
 
 
@@ -125,10 +125,8 @@ def _bookkeeping(after: Status, v: View) -> None:
     if not after.get("id"):
         return
     after.pop("creation", None)
-    here = v.sight.link.workspace
-    just_seen = v.remote is not None and v.now - v.remote.seen_at <= v.terms.fresh
-    if just_seen and here and not after.get("workspaceId"):
-        after["workspaceId"] = here
+    if v.remote is not None and v.remote.workspace:
+        after.setdefault("workspaceId", v.remote.workspace)
     if v.remote is not None and v.id is not None and difference(v, v.remote, "metadata") is None:
         keys = sorted(v.resource.spec.metadata or ())
         _set(after, {"managedMetadataKeys": keys or None})

@@ -75,9 +75,9 @@ class Observatory:
 
     # single sights
 
-    def put(self, wire: Session, seen_at: float) -> Remote:
+    def put(self, wire: Session, seen_at: float, workspace: str | None = None) -> Remote:
         """Take the answer of a single call in, unless a newer sight is known; answers the newest."""
-        return self.take(remote(wire, seen_at))
+        return self.take(remote(wire, seen_at, workspace))
 
     def take(self, one: Remote, raw: bytes | None = None) -> Remote:
         """Like `put`, for one that was read already; `raw` is its fingerprint in a listing."""
@@ -123,13 +123,13 @@ class Observatory:
         return self._missing.get(id)
 
     def strays(self, uid: str, id: str | None) -> tuple[Remote, ...]:
-        """Living sessions with this uid in their marker, but the one with that id."""
+        """Sessions with this uid in their marker, whether they have ended or not, but the one with that id."""
         found = (self.snapshot(other) for other in self._by_uid.get(uid, ()) if other != id)
-        return tuple(r for r in found if r is not None and not r.terminal)
+        return tuple(r for r in found if r is not None)
 
     # listings
 
-    def listed(self, item: dict[str, Any], seen_at: float) -> None:
+    def listed(self, item: dict[str, Any], seen_at: float, workspace: str | None = None) -> None:
         """Take an item of a listing in; one that changed rings."""
         id = item["id"]
         entry = self._entries.get(id)
@@ -141,7 +141,7 @@ class Observatory:
             self._shown(id, seen_at)
             return
         try:
-            newest = self.take(remote(_whole(item, entry), seen_at, listed=True), raw)
+            newest = self.take(remote(_whole(item, entry), seen_at, workspace, listed=True), raw)
         except ValidationError:
             log.warning("session %s can't be read", id)
             return

@@ -42,7 +42,7 @@ _WIRE = {
 """The field of the API's session object that each status field is made from."""
 
 
-def remote(wire: Session, seen_at: float, *, listed: bool = False) -> Remote:
+def remote(wire: Session, seen_at: float, workspace: str | None = None, *, listed: bool = False) -> Remote:
     """One answer of the API, as the engine sees it."""
     agent, usage = wire.agent, wire.usage
     cost = wire.budget.max_list_cost if wire.budget else None
@@ -64,6 +64,7 @@ def remote(wire: Session, seen_at: float, *, listed: bool = False) -> Remote:
         worked=state not in ("idle", "terminated") or any(used),
         listed=listed,
         usage=_usage(wire),
+        workspace=workspace,
         wire=wire,
     )
 

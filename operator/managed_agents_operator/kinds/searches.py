@@ -167,14 +167,14 @@ class _Listing:
             metadata = item.get("metadata")
             if isinstance(metadata, dict) and metadata:
                 self.keeps = True
-                self._match(item, metadata, asked_at)
+                self._match(item, metadata, workspace, asked_at)
 
-    def _match(self, item: dict[str, Any], metadata: dict[str, Any], asked_at: float) -> None:
+    def _match(self, item: dict[str, Any], metadata: dict[str, Any], workspace: str | None, asked_at: float) -> None:
         marker = Marker.parse({k: str(v) for k, v in metadata.items()})
         if marker is None or marker.uid not in self._uids:
             return
         try:
-            self.matches.append(remote(Session.model_validate(item), asked_at, listed=True))
+            self.matches.append(remote(Session.model_validate(item), asked_at, workspace, listed=True))
         except ValidationError:
             log.warning("session %s can't be read", item["id"])
 

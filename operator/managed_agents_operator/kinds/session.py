@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from managed_agents_operator.api.session import Session
+from managed_agents_operator.claude.answers import Answer
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import ClaudeError, NotFound
 from managed_agents_operator.claude.models import Session as Wire
@@ -167,7 +168,7 @@ class SessionKind:
             answer = await self._client.get_session(id)
         except NotFound as error:
             return self._observatory.gone(id, error.workspace, asked_at)
-        return self._observatory.put(answer.value, asked_at)
+        return self._observatory.put(answer.value, asked_at, answer.workspace)
 
     async def _sees_agent(self, id: str) -> bool:
         try:
@@ -199,7 +200,7 @@ class SessionKind:
         except ClaudeError as error:
             return refused_spec(self._failed(error, "write", creates=True), resource.spec)
         self._circuit.succeeded("write")
-        return self._observatory.put(answer.value, self._clock.monotonic())
+        return self._observatory.put(answer.value, self._clock.monotonic(), answer.workspace)
 
     async def update(self, id: str, changes: Changes) -> Remote | Failure:
         """`POST /v1/sessions/{id}`."""
@@ -207,14 +208,14 @@ class SessionKind:
             answer = await self._client.update_session(id, dict(changes.body))
         except ClaudeError as error:
             return self._failed(error, "write")
-        seen = await self._changed(id, answer.value)
+        seen = await self._changed(id, answer)
         return GONE if isinstance(seen, Absent) else seen
 
-    async def _changed(self, id: str, wire: Wire | None) -> Remote | Absent | Failure:
+    async def _changed(self, id: str, answer: Answer[Wire | None]) -> Remote | Absent | Failure:
         """What a change led to; where its answer is empty, one GET tells."""
         self._circuit.succeeded("write")
-        if wire is not None:
-            return self._observatory.put(wire, self._clock.monotonic())
+        if answer.value is not None:
+            return self._observatory.put(answer.value, self._clock.monotonic(), answer.workspace)
         self.take(creates=False)
         return await self._read(self._get(id))
 
@@ -248,4 +249,4 @@ class SessionKind:
             return self._observatory.gone(id, error.workspace, self._clock.monotonic())
         except ClaudeError as error:
             return self._failed(error, "write")
-        return await self._changed(id, answer.value)
+        return await self._changed(id, answer)

@@ -125,7 +125,7 @@ class Sweeps:
         async for page in self._client.iterate_sessions(statuses=statuses, before_page=turn):
             for item in page.value.items:
                 listed[item["id"]] = asked_at
-                self._observatory.listed(item, asked_at)
+                self._observatory.listed(item, asked_at, page.workspace)
         return listed
 
     def _tell_orphans(self, orphans: dict[str, str]) -> None:

@@ -181,6 +181,7 @@ class FakeKind:
             agent_id=session.agent,
             worked=session.turns > 0,
             usage={"outputTokens": session.turns} if session.turns else {},
+            workspace=self._api.workspace if self._api.names_workspace else None,
         )
         self._seen[one.id] = one
         self._absent.pop(one.id, None)
