@@ -1,7 +1,6 @@
-"""`External` over the fake API: what one process knows of the outside, with a gate at each end of each call.
+"""`External` over the fake API: the calls of one process, with a gate at each end of each of them.
 
-Plays the parts of the session kind, the observatory and the searches: snapshots, absences, listings. All of it is lost
-with the process.
+Plays the part of the session kind; what it knows without asking is in `outlook.py`.
 """
 
 from __future__ import annotations
@@ -9,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.engine.world.api import FakeApi, FakeSession, Missing, Refused
+from tests.engine.world.api import FakeApi, Missing, Refused
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.cluster import NAMESPACE, Cluster
-from tests.engine.world.gates import Fault, gate
+from tests.engine.world.gates import gate
+from tests.engine.world.outlook import FAILURES, NOT_FOUND, Outlook
 
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.claim import Claim, Marker
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import Changes, Link, Sent, Sight
+from managed_agents_operator.engine.external import Changes, Sent
 from managed_agents_operator.engine.looks import (
     Absent,
     Delivery,
@@ -37,14 +37,6 @@ from managed_agents_operator.engine.memory import PERMIT_EXPIRED
 from managed_agents_operator.engine.remote import Remote
 
 CLUSTER_ID = "cluster-1"
-FAILURES: Mapping[Fault, Failure] = {
-    "refused": Failure(Consequence.REFUSED, "InvalidSpec", "the API said no"),
-    "later": Failure(Consequence.LATER, "RateLimited", "the API asks to wait (429)"),
-    "blocked": Failure(Consequence.BLOCKED, "KeyRefused", "the key is wrong (401)"),
-    "unclear": Failure(Consequence.UNCLEAR, "Unreachable", "no answer came"),
-    "unreachable": Failure(Consequence.LATER, "Unreachable", "no connection"),
-}
-NOT_FOUND = Failure(Consequence.ABSENT, "NotFound", "not found")
 
 
 class FakeTicket:
@@ -62,19 +54,12 @@ class FakeTicket:
             self._ring()
 
 
-class FakeKind:
+class FakeKind(Outlook):
     """What one process sees and does. `ring` wakes a resource by uid."""
 
     def __init__(self, api: FakeApi, cluster: Cluster, clock: FakeClock, ring: Callable[[str], None]) -> None:
-        self._api, self._cluster, self._clock, self._ring = api, cluster, clock, ring
-        self._seen: dict[str, Remote] = {}
-        self._absent: dict[str, Absent] = {}
-        self._missing: dict[str, float] = {}
-        self._found: dict[str, Found] = {}
-        self._swept_at: float | None = None
-        self._workspace: str | None = None
-        self._keeps = False
-        self._blocked: Failure | None = None
+        super().__init__(api, clock, ring)
+        self._cluster = cluster
         self._waiting: list[FakeTicket] = []
 
     # without asking
@@ -93,31 +78,6 @@ class FakeKind:
     def take(self, *, creates: bool) -> None:
         pass
 
-    def sight(self, resource: Session) -> Sight:
-        uid, id = resource.metadata.uid, resource.status.id
-        absent = self._absent.get(id) if id else None
-        if id:
-            self._found.pop(uid, None)
-        link = Link(
-            blocked=self._blocked,
-            retry_at=self._clock.monotonic() + 600 if self._blocked else None,
-            workspace=self._workspace,
-            keeps_metadata=self._keeps,
-            swept_at=self._swept_at,
-        )
-        return Sight(
-            link=link,
-            remote=self._seen.get(id) if id and absent is None else None,
-            absent=absent,
-            missing_at=self._missing.get(id) if id else None,
-            strays=tuple(r for r in self._seen.values() if self._is_stray(r, uid, id)),
-            search=self._found.get(uid),
-        )
-
-    def _is_stray(self, one: Remote, uid: str, id: str | None) -> bool:
-        marker = one.marker
-        return marker is not None and marker.uid == uid and one.id != id and one.id not in self._absent
-
     def project(self, resource: Session, remote: Remote) -> Mapping[str, Any]:
         return {
             "state": remote.state,
@@ -128,77 +88,6 @@ class FakeKind:
             "archivedAt": remote.archived_at,
         }
 
-    # looking at all of them
-
-    @property
-    def swept(self) -> bool:
-        """Whether there was a sweep yet."""
-        return self._swept_at is not None
-
-    def sweep(self, tracked: Mapping[str, str]) -> bool:
-        """One full sweep; `tracked` is session id to uid of what has not ended by its status.
-
-        Answers whether all should be rung: at the first one, and when the key is refused or works again.
-        """
-        first, before = not self.swept, self._blocked
-        if self._refused() is None:
-            self._blocked = None
-            self._look_over(tracked)
-        return before is not self._blocked or first
-
-    def _refused(self) -> Failure | None:
-        """What any call is answered while the key does not work."""
-        if self._api.key_works:
-            return None
-        self._blocked = FAILURES["blocked"]
-        return self._blocked
-
-    def _look_over(self, tracked: Mapping[str, str]) -> None:
-        began = self._clock.monotonic()
-        self._answered()
-        listed = {s.id: self._put(s) for s in self._api.listed(archived=False)}
-        for one in listed.values():
-            if one.marker:
-                self._ring(one.marker.uid)
-        self._swept_at = began
-        for id, uid in tracked.items():
-            if id in listed:
-                self._ring(uid)
-            elif id not in self._absent and not ((r := self._seen.get(id)) and r.seen_at >= began):
-                self._missing[id] = began
-                self._ring(uid)
-
-    def _put(self, session: FakeSession) -> Remote:
-        now = self._clock.monotonic()
-        one = Remote(
-            id=session.id,
-            state=self._api.state(session),
-            seen_at=now,
-            created_at=session.created_at,
-            archived_at=session.archived_at,
-            title=session.title,
-            metadata=dict(session.metadata),
-            agent_id=session.agent,
-            worked=session.turns > 0,
-            usage={"outputTokens": session.turns} if session.turns else {},
-            workspace=self._api.workspace if self._api.names_workspace else None,
-        )
-        self._seen[one.id] = one
-        self._absent.pop(one.id, None)
-        self._missing.pop(one.id, None)
-        self._keeps = self._keeps or bool(one.metadata)
-        return one
-
-    def _answered(self) -> str | None:
-        workspace = self._api.workspace if self._api.names_workspace else None
-        self._workspace = workspace or self._workspace
-        return workspace
-
-    def _gone(self, id: str) -> Absent:
-        self._absent[id] = Absent(self._answered(), self._clock.monotonic())
-        self._missing.pop(id, None)
-        return self._absent[id]
-
     # reading
 
     async def observe(self, resource: Session, look: Look) -> Any | Failure:
@@ -208,26 +97,26 @@ class FakeKind:
             return look.namespace == NAMESPACE and look.name in self._cluster.objects
         if fault := await gate(type(look).__name__, done=False):
             return FAILURES[fault]
-        if refused := self._refused():
+        if refused := self.refused():
             return refused
-        self._answered()
+        self.answered()
         try:
             return self._look(resource, look)
         except Missing as missing:
-            return self._gone(str(missing))
+            return self.gone(str(missing))
 
     def _look(self, resource: Session, look: Look) -> Any:
         if isinstance(look, LookSearch):
-            self._found[resource.metadata.uid] = self._search(look)
+            self.found[resource.metadata.uid] = self._search(look)
             self._ring(resource.metadata.uid)
             return True
         if isinstance(look, LookAgent):
             return self._api.sees_agent(look.id)
         if isinstance(look, LookSession):
-            return self._put(self._api.get(look.id))
+            return self.put(self._api.get(look.id))
         session = self._api.get(look.id)
         if isinstance(look, LookStray):
-            return Stray(self._put(session), bool(session.events))
+            return Stray(self.put(session), bool(session.events))
         if isinstance(look, LookStop):
             spoke = [e for e in session.events if e[1] != "user.interrupt"]
             return (
@@ -240,7 +129,7 @@ class FakeKind:
     def _search(self, look: LookSearch) -> Found:
         every = [s for s in self._api.listed(archived=True) if s.created_at >= look.since]
         narrow = [s for s in every if look.agent in (None, s.agent)]
-        remotes = [self._put(s) for s in narrow]
+        remotes = [self.put(s) for s in narrow]
         mine = tuple(r for r in remotes if r.marker and r.marker.uid in look.uids)
         workspace = self._api.workspace if self._api.names_workspace else None
         return Found(mine, self._clock.monotonic(), workspace, any(r.metadata for r in remotes), bool(narrow))
@@ -252,7 +141,7 @@ class FakeKind:
         owner = f"{CLUSTER_ID}/{meta.namespace}/{meta.name}"
         pairs = {**(spec.metadata or {}), **Marker(claim.uid, claim.n, claim.digest, owner).metadata}
         answer = await self._post("create", still, lambda: self._api.create(spec.agent.id, spec.title, pairs))
-        return answer if isinstance(answer, Failure) else self._put(answer)
+        return answer if isinstance(answer, Failure) else self.put(answer)
 
     async def send(self, resource: Session, id: str, still: Callable[[], bool]) -> Sent | Failure:
         events = [(e.type, e.text or "") for e in resource.spec.initial_events]
@@ -261,7 +150,7 @@ class FakeKind:
 
     async def update(self, id: str, changes: Changes) -> Remote | Failure:
         answer = await self._call("update", lambda: self._api.update(id, changes.body))
-        return answer if isinstance(answer, Failure) else self._put(answer)
+        return answer if isinstance(answer, Failure) else self.put(answer)
 
     async def interrupt(self, id: str) -> Sent | Failure:
         answer = await self._call("interrupt", lambda: self._api.send(id, [("user.interrupt", "")]))
@@ -271,14 +160,14 @@ class FakeKind:
         call = self._api.archive if how == "Archive" else self._api.delete
         answer = await self._call(how.lower(), lambda: call(id))
         if answer == NOT_FOUND or answer is None:
-            return self._gone(id)
-        return answer if isinstance(answer, Failure) else self._put(answer)
+            return self.gone(id)
+        return answer if isinstance(answer, Failure) else self.put(answer)
 
     async def _post(self, name: str, still: Callable[[], bool], call: Callable[[], Any]) -> Any:
         """A call that must not happen twice: it may be on its way for as long as CREATE_TIMEOUT, without us."""
         if fault := await gate(name, done=False):
             return FAILURES[fault]
-        if refused := self._refused():
+        if refused := self.refused():
             return refused
         if not still():
             return Failure(Consequence.LATER, PERMIT_EXPIRED, "too late")
@@ -294,7 +183,7 @@ class FakeKind:
         """One call: refused before it had an effect, carried out, or carried out and not answered."""
         if fault := await gate(name, done=False):
             return FAILURES[fault]
-        if refused := self._refused():
+        if refused := self.refused():
             return refused
         answer = self._carry_out(call)
         if isinstance(answer, Failure):
@@ -302,7 +191,7 @@ class FakeKind:
         return FAILURES["unclear"] if await gate(name, done=True) else answer
 
     def _carry_out(self, call: Callable[[], Any]) -> Any:
-        self._answered()
+        self.answered()
         try:
             return call()
         except Refused as no:
