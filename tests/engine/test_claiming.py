@@ -326,8 +326,13 @@ def test_a_repaired_claim_without_a_known_age_is_as_old_as_the_resource():
         ),
         (
             "another workspace answered: nothing is created there",
-            view(resource(claimed=claim()), search=found(workspace="wrkspc_2")),
+            view(resource(claimed=claim()), link=Link(workspace="wrkspc_2"), search=found(workspace="wrkspc_2")),
             "rest: WrongWorkspace/Stalled",
+        ),
+        (
+            "it does not any more: a search with the key that is used now",
+            view(resource(claimed=claim()), search=found(workspace="wrkspc_2")),
+            "look: Search",
         ),
         (
             "no workspace named: the agent must be seen",

@@ -33,6 +33,7 @@ from managed_agents_operator.engine.memory import Memory
 REFUSED = {"n": 1, "by": "process-1", "at": stamp(-60), "outcome": "Refused", "generation": 1}
 FORCED = {"managedagents.dev/force-delete": "true"}
 OTHER = "sesn_2"
+SEEN_GONE = {LookSession(ID): Absent(None, NOW)}
 
 
 def _going(**fields):
@@ -84,7 +85,7 @@ ROWS = [
     ),
     (
         "another workspace answered: it stays",
-        view(_never(), search=found(workspace="wrkspc_2")),
+        view(_never(), link=Link(workspace="wrkspc_2"), search=found(workspace="wrkspc_2")),
         "rest: WrongWorkspace/Stalled",
     ),
     (
@@ -162,10 +163,14 @@ ROWS = [
         view(_going(), absent=Absent("wrkspc_2", NOW)),
         "rest: WrongWorkspace/Stalled",
     ),
-    ("no workspace named: the agent decides", view(_going(), absent=Absent(None, NOW)), "look: Agent agent_1"),
+    (
+        "no workspace named: the agent decides",
+        view(_going(), absent=Absent(None, NOW), seen=SEEN_GONE),
+        "look: Agent agent_1",
+    ),
     (
         "the key does not see it",
-        view(_going(), absent=Absent(None, NOW), seen={LookAgent("agent_1"): False}),
+        view(_going(), absent=Absent(None, NOW), seen={**SEEN_GONE, LookAgent("agent_1"): False}),
         "rest: WrongWorkspace/Stalled",
     ),
     # others with our marker
@@ -213,7 +218,10 @@ def test_deletion(reason, v, expected):
         ("the key is refused", view(_going(), link=Link(blocked=BLOCKED))),
         ("the API does not answer", view(_going(), memory_=memory(backoff=backoff(UNCLEAR)))),
         ("another workspace", view(_going(), absent=Absent("wrkspc_2", NOW))),
-        ("another workspace, nothing known", view(_never(), search=found(workspace="wrkspc_2"))),
+        (
+            "another workspace, nothing known",
+            view(_never(), link=Link(workspace="wrkspc_2"), search=found(workspace="wrkspc_2")),
+        ),
         (
             "no answer to a search",
             view(_never(), memory_=memory(claim_seen_at=NOW - 10), search=found()),

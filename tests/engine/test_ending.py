@@ -130,15 +130,19 @@ LOST = [
         view(living(), remote=remote(), link=Link(workspace="wrkspc_2")),
         "rest: WrongWorkspace/Stalled",
     ),
-    ("no workspace named: the agent decides", view(living(), absent=Absent(None, NOW)), "look: Agent agent_1"),
+    (
+        "no workspace named: the agent decides",
+        view(living(), absent=Absent(None, NOW), seen=SEEN_GONE),
+        "look: Agent agent_1",
+    ),
     (
         "the key sees the agent",
-        view(living(), absent=Absent(None, NOW), seen={LookAgent("agent_1"): True}),
+        view(living(), absent=Absent(None, NOW), seen={**SEEN_GONE, LookAgent("agent_1"): True}),
         "rest: Lost/Stalled",
     ),
     (
         "the key does not see the agent",
-        view(living(), absent=Absent(None, NOW), seen={LookAgent("agent_1"): False}),
+        view(living(), absent=Absent(None, NOW), seen={**SEEN_GONE, LookAgent("agent_1"): False}),
         "rest: WrongWorkspace/Stalled",
     ),
 ]
@@ -192,5 +196,5 @@ def test_a_doubtful_kickoff_keeps_what_was_known():
 
 def test_a_wrong_workspace_is_looked_at_again_without_a_bell():
     """As when an agent comes to light that was not there."""
-    v = view(living(), absent=Absent(None, NOW), seen={LookAgent("agent_1"): False})
+    v = view(living(), absent=Absent(None, NOW), seen={**SEEN_GONE, LookAgent("agent_1"): False})
     assert lost(v).until == NOW + 600

@@ -185,7 +185,9 @@ def test_without_a_workspace_the_agent_proves_it():
     v = view(
         _known(status={"workspaceId": None}, claimed=claim(uid="uid-old", workspace=None)), absent=Absent(None, NOW)
     )
-    assert words(foreign_claim(v)) == "look: Agent agent_1"
-    seen = {LookSession(ID): Absent(None, NOW), LookAgent("agent_1"): True}
+    assert words(foreign_claim(v)) == "look: Session sesn_1", "who was asked then is not known"
+    seen = {LookSession(ID): Absent(None, NOW)}
+    assert words(foreign_claim(view(v.resource, absent=Absent(None, NOW), seen=seen))) == "look: Agent agent_1"
+    seen[LookAgent("agent_1")] = True
     again = view(v.resource, absent=Absent(None, NOW), seen=seen)
     assert words(foreign_claim(again)) == "repair n=1"

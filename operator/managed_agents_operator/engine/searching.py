@@ -51,9 +51,7 @@ def seek(
     if found is not None and any(r.marker is not None and r.marker.uid in uids and settles(r) for r in found.matches):
         return found
     end = v.memory.claim_seen_at + v.terms.doubt
-    # A listing that names no workspace counts together with the agent alone, and that is looked at now.
-    counts = found is not None and (found.workspace is not None or v.now - found.began_at <= v.terms.grace)
-    if found is not None and found.began_at >= end and counts:
+    if found is not None and found.began_at >= end and _of_this_key(v, found):
         return _nothing(v, claim, found, way_out)
     pause = doubled(1.0, v.memory.searches - 1, LONGEST_PAUSE)
     due = v.now if found is None or v.now >= end else min(found.began_at + pause, end)
@@ -89,10 +87,11 @@ def elsewhere(v: View, answered: str | None, agent: str | None, way_out: str = U
 def proved_gone(v: View, id: str, way_out: str = UNTIL_THEN) -> Verdict | None:
     """What must be done before a 404 of the session in status counts; None if it does.
 
-    An old one proves nothing, since it may be the answer to another key.
+    An old one proves nothing, since it may be the answer to another key; one that names no workspace is always old.
     """
     absent = v.sight.absent
-    if absent is None or (v.now - absent.seen_at > v.terms.fresh and v.saw(LookSession(id), Absent) is None):
+    young = absent is not None and absent.workspace is not None and v.now - absent.seen_at <= v.terms.fresh
+    if absent is None or not (young or v.saw(LookSession(id), Absent)):
         return Ask(LookSession(id))
     agent = v.resource.status.agent
     return elsewhere(v, absent.workspace, agent.id if agent else None, way_out)
@@ -118,6 +117,13 @@ def _elsewhere(v: View, said: str) -> Rest:
     """It may become right without a bell, as when an agent comes to light, so it is looked at again after minutes."""
     report = Report("WrongWorkspace", said, "Stalled", "the key belongs to another workspace")
     return Rest(report, until=v.now + v.terms.refused_retry)
+
+
+def _of_this_key(v: View, found: Found) -> bool:
+    """Whether a listing was made with the key that is used now; where no workspace is named, only a young one is."""
+    if found.workspace is None:
+        return v.now - found.began_at <= v.terms.grace
+    return v.sight.link.workspace in (None, found.workspace)
 
 
 def _nothing(v: View, claim: Claim | None, found: Found, way_out: str) -> Found | Verdict:

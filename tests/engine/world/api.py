@@ -52,7 +52,7 @@ class Post:
 
     def __init__(self, api: FakeApi, call: Callable[[], Any], latest: float) -> None:
         self._api, self._call, self.latest = api, call, latest
-        self.arrived = False
+        self._workspace, self.arrived = api.workspace, False
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +63,11 @@ class Post:
 
     def arrive(self) -> Any:
         self.arrived = True
-        return self._call()
+        now, self._api.workspace = self._api.workspace, self._workspace
+        try:
+            return self._call()
+        finally:
+            self._api.workspace = now
 
 
 class FakeApi:

@@ -19,12 +19,11 @@ from hypothesis.stateful import (
 from tests.engine.world.judge import Judge
 from tests.engine.world.world import Trouble, World
 
-NAMES = ("a", "b")
-MOSTLY_A = st.sampled_from(("a", "a", "a", "b"))
-FAULTS = (None, None, None, None, "refused", "later", "unclear", "unreachable")
+NAME = st.sampled_from(("a", "a", "a", "b"))
+FAULTS = st.sampled_from((None, None, None, None, "refused", "later", "unclear", "unreachable"))
 SPECS = st.fixed_dictionaries(
     {
-        "agent": st.sampled_from([{"id": "agent_1"}, {"id": "agent_1"}, {"id": "agent_2"}, {"id": "agent_bad"}]),
+        "agent": st.sampled_from([{"id": "agent_1"}, {"id": "agent_1"}, {"id": "agent_1"}, {"id": "agent_bad"}]),
         "environment": st.just({"id": "env_1"}),
         "deletionPolicy": st.sampled_from(["Archive", "Archive", "Delete", "Retain"]),
     },
@@ -34,115 +33,105 @@ EDITS = st.one_of(
     st.fixed_dictionaries({"title": st.sampled_from([None, "one", "two"])}),
     st.fixed_dictionaries({"metadata": st.sampled_from([None, {"team": "x"}, {"team": "y", "more": "z"}])}),
     st.fixed_dictionaries({"suspend": st.booleans()}),
+    st.fixed_dictionaries({"agent": st.sampled_from([{"id": "agent_1"}, {"id": "agent_2"}, {"id": "agent_bad"}])}),
 )
-
-
-CALLS = ("create", "send", "update", "archive", "delete", "interrupt", "patch_object", "patch_status")
+ACTS = st.one_of(
+    st.tuples(st.just("apply"), SPECS),
+    st.tuples(st.just("edit"), EDITS),
+    st.tuples(st.just("edit"), EDITS),
+    st.tuples(st.sampled_from(["delete", "delete", "replace", "wipe", "wipe", "back_up", "force"]), st.none()),
+    st.tuples(st.just("restore"), st.booleans()),
+    st.tuples(st.just("ask"), st.sampled_from(["1", "2"])),
+)
+"""What people do to a resource, and with what."""
+OFTEN = ("create", "send", "patch_object", "patch_status")
+SELDOM = ("update", "archive", "delete", "interrupt")
 GATES = st.sampled_from(
-    [("create sent", False), ("send sent", False), ("LookSearch", False), ("LookSession", False), ("read", False)]
-    + [(call, done) for call in CALLS for done in (False, True)]
+    [(call, done) for call in (*OFTEN, *OFTEN, *SELDOM) for done in (False, True)]
+    + [("create sent", False), ("create sent", False), ("send sent", False)]
+    + [("LookSearch", False), ("LookSession", False), ("read", False)]
 )
-TROUBLE = ("refused", "later", "unclear", "unreachable", "crash", "crash", "meanwhile", "meanwhile")
+TROUBLE = st.one_of(
+    st.sampled_from(("unclear", "unclear", "later", "unreachable", "refused", "crash", "crash")),
+    st.tuples(NAME, ACTS),
+)
+TROUBLES = st.lists(st.tuples(GATES, TROUBLE), max_size=3)
+SPELLS = ("refused key", "another workspace", "no turns", "no agent")
 
 
 class Story(RuleBasedStateMachine):
-    """One world and all that can happen to it. It begins with one resource."""
+    """One world and all that can happen to it. It begins with one resource, and with trouble ahead."""
 
     @initialize(
         lag=st.sampled_from([0.0, 0.0, 20.0]),
         flight=st.sampled_from([0.0, 55.0]),
-        header=st.booleans(),
-        archive_terminates=st.booleans(),
-        refuses=st.booleans(),
+        server=st.tuples(st.booleans(), st.booleans(), st.booleans()),
         keeps=st.sampled_from([True, True, True, False]),
         spec=SPECS,
+        ahead=TROUBLES,
     )
-    def begin(self, lag, flight, header, archive_terminates, refuses, keeps, spec):
-        self.world = World()
+    def begin(self, lag, flight, server, keeps, spec, ahead):
+        self.world, self.backups = World(), {}
         api = self.world.api
-        api.list_lag, api.flight, api.names_workspace = lag, flight, header
-        api.archive_terminates, api.refuses_while_running = archive_terminates, refuses
-        api.bad_agents, api.keeps_metadata = {"agent_bad"}, keeps
+        api.list_lag, api.flight, api.keeps_metadata = lag, flight, keeps
+        api.names_workspace, api.archive_terminates, api.refuses_while_running = server
+        api.bad_agents = {"agent_bad"}
         self.judge = Judge(self.world)
-        self.backups = {}
         self.world.cluster.apply("a", spec)
-
-    def _known(self, name):
-        return name in self.world.cluster.objects
-
-    def _findable(self, name):
-        """Where a server keeps no metadata, what is written here is all that anybody knows."""
-        return self._known(name) and self.world.api.keeps_metadata
+        self.meet(ahead)
 
     # people
 
-    @rule(name=st.sampled_from(NAMES), spec=SPECS)
-    def apply(self, name, spec):
-        if not self._known(name):
-            self.world.cluster.apply(name, spec)
+    @rule(name=NAME, act=ACTS)
+    def people(self, name, act):
+        what, how = act
+        cluster = self.world.cluster
+        if what == "apply" and name not in cluster.objects:
+            cluster.apply(name, how)
+        elif name in cluster.objects:
+            getattr(self, f"_{what}", self._nothing)(name, how)
 
-    @rule(name=MOSTLY_A, fields=EDITS)
-    def edit(self, name, fields):
-        self._edit(name, fields)
+    def _nothing(self, name, how):
+        pass
 
     def _edit(self, name, fields):
-        if self._known(name):
+        """As admission lets it through: what a session was made from is fixed once it is there."""
+        if "agent" not in fields or not self.world.status(name).get("id"):
             self.world.cluster.edit(name, **fields)
 
-    @rule(name=MOSTLY_A, agent=st.sampled_from(["agent_1", "agent_2", "agent_bad"]))
-    def mend(self, name, agent):
-        """Another agent, as long as admission lets it through."""
-        if self._known(name) and not self.world.status(name).get("id"):
-            self.world.cluster.edit(name, agent={"id": agent})
+    def _delete(self, name, _):
+        self.world.cluster.delete(name)
 
-    @rule(name=MOSTLY_A)
-    def delete(self, name):
-        self._delete(name)
+    def _force(self, name, _):
+        self.world.cluster.annotate(name, force_delete="true")
+        self.world.cluster.delete(name)
 
-    def _delete(self, name):
-        if self._known(name):
-            self.world.cluster.delete(name)
+    def _ask(self, name, value):
+        self.world.cluster.annotate(name, reconcile_requested_at=value)
 
-    @rule(name=MOSTLY_A)
-    def replace(self, name):
-        self._replace(name)
+    def _replace(self, name, _):
+        self._take_away(name, self.world.cluster.replace)
 
-    def _replace(self, name):
-        if self._findable(name):
-            self.world.cluster.replace(name)
-            self._let_time_go_by()
+    def _wipe(self, name, _):
+        self._take_away(name, self.world.cluster.wipe_status)
 
-    @rule(name=MOSTLY_A)
-    def wipe_status(self, name):
-        self._wipe_status(name)
+    def _take_away(self, name, traces):
+        """Of a server that keeps no metadata, what is written here is all that anybody knows."""
+        if self.world.api.keeps_metadata:
+            traces(name)
+            # Nobody finds a session by anything while it is not even listed.
+            self.world.advance(self.world.api.list_lag)
 
-    def _wipe_status(self, name):
-        if self._findable(name):
-            self.world.cluster.wipe_status(name)
-            self._let_time_go_by()
+    def _back_up(self, name, _):
+        body = copy.deepcopy(self.world.cluster.objects[name])
+        body["metadata"].pop("deletionTimestamp", None)
+        self.backups[name] = body
 
-    def _let_time_go_by(self):
-        """Who takes every trace away while the session is not even listed leaves nothing to find it by."""
-        self.world.advance(self.world.api.list_lag)
-
-    @rule(name=MOSTLY_A)
-    def back_up(self, name):
-        if self._known(name):
-            body = copy.deepcopy(self.world.cluster.objects[name])
-            body["metadata"].pop("deletionTimestamp", None)
-            self.backups[name] = body
-
-    @rule(name=MOSTLY_A, status=st.booleans())
-    def lose_and_restore(self, name, status):
+    def _restore(self, name, status):
         """The namespace was lost, finalizers and all, and comes back from a backup."""
-        if self._findable(name) and name in self.backups:
+        if name in self.backups and self.world.api.keeps_metadata:
             self.world.cluster.vanish(name)
             self.world.cluster.restore(name, self.backups[name], status=status)
-
-    @rule(name=MOSTLY_A, value=st.sampled_from(["1", "2"]))
-    def ask(self, name, value):
-        if self._known(name):
-            self.world.cluster.annotate(name, reconcile_requested_at=value)
 
     # others
 
@@ -152,38 +141,31 @@ class Story(RuleBasedStateMachine):
         id = data.draw(st.sampled_from([s.id for s in self.world.api.living()]))
         getattr(self.world.api, f"{how}_outside")(id)
 
-    @rule(works=st.booleans(), home=st.booleans())
-    def change_key(self, works, home):
-        """Another key: one that is refused, or one of another workspace."""
-        self.world.api.key_works = works
-        self.world.api.workspace = self.world.api.home if home else "wrkspc_2"
-
-    @rule(open_=st.booleans())
-    def budget(self, open_):
-        self.world.open_budget() if open_ else self.world.close_budget()
-
-    @rule(name=MOSTLY_A)
-    def force_delete(self, name):
-        if self._known(name):
-            self.world.cluster.annotate(name, force_delete="true")
-
-    @rule(bad=st.booleans())
-    def lose_agent(self, bad):
-        self.world.api.bad_agents = {"agent_bad"} | ({"agent_2"} if bad else set())
+    @rule(what=st.sampled_from(SPELLS), seconds=st.sampled_from([0.0, 100.0]))
+    def spell(self, what, seconds):
+        """A while in which nothing goes as it should."""
+        api = self.world.api
+        api.key_works, api.open = what != "refused key", what != "no turns"
+        api.workspace = "wrkspc_2" if what == "another workspace" else api.home
+        api.bad_agents = {"agent_bad", "agent_1"} if what == "no agent" else {"agent_bad"}
+        self.work()
+        self.world.advance(seconds)
+        self.work()
+        api.bad_agents = {"agent_bad"}
+        api.key_works, api.workspace = True, api.home
+        self.world.open_budget()
 
     # processes
 
-    @rule(name=MOSTLY_A, at=GATES, what=st.sampled_from(TROUBLE), data=st.data())
-    def arm(self, name, at, what, data):
-        """The next call of this kind meets trouble: a fault, the end of the process, or something that people do."""
-        if what == "meanwhile":
-            act = data.draw(st.sampled_from(["delete", "replace", "wipe_status", "edit"]))
-            rest = {"fields": data.draw(EDITS)} if act == "edit" else {}
-            what = partial(getattr(self, f"_{act}"), name, **rest)
-        self.world.armed.append(Trouble(*at, what))
+    @rule(ahead=TROUBLES)
+    def meet(self, ahead):
+        """The next calls of these kinds meet trouble: a fault, the end of the process, or something that people do."""
+        for at, what in ahead:
+            act = what if isinstance(what, str) else partial(self.people, *what)
+            self.world.armed.append(Trouble(*at, act))
 
     @precondition(lambda self: self._anybody("wanting"))
-    @rule(data=st.data(), faults=st.lists(st.sampled_from(FAULTS), max_size=6))
+    @rule(data=st.data(), faults=st.lists(FAULTS, max_size=6))
     def a_pass(self, data, faults):
         """One pass to its end, with trouble."""
         operator, uid = data.draw(st.sampled_from(self._anybody("wanting")))
@@ -205,7 +187,7 @@ class Story(RuleBasedStateMachine):
                 operator.go_on(uid)
 
     @precondition(lambda self: self._anybody("running"))
-    @rule(data=st.data(), fault=st.sampled_from(FAULTS))
+    @rule(data=st.data(), fault=FAULTS)
     def go_on(self, data, fault):
         operator, uid = data.draw(st.sampled_from(self._anybody("running")))
         operator.go_on(uid, fault)
@@ -213,35 +195,21 @@ class Story(RuleBasedStateMachine):
     def _anybody(self, where):
         return [(o, uid) for o in self.world.operators for uid in list(getattr(o, where))]
 
-    @rule()
-    def watch(self):
-        for operator in self.world.operators:
-            operator.watch()
-
-    @rule()
-    def work(self):
-        """Everybody passes as often as he wants, and all is looked over."""
+    @rule(seconds=st.sampled_from([0.0, 1.0, 6.0, 31.0, 95.0, 700.0]))
+    def work(self, seconds=0.0):
+        """Time goes by, everybody passes as often as he wants, and all is looked over."""
+        self.world.advance(seconds)
         self.world.run()
         for operator in self.world.operators:
             operator.sweep()
         self.world.run()
 
-    @rule(data=st.data())
-    def crash(self, data):
-        operator = data.draw(st.sampled_from(self.world.operators))
-        self.world.crash(operator)
-        if not self.world.operators:
-            self.world.start()
-
-    @precondition(lambda self: len(self.world.operators) < 2)
-    @rule()
-    def another_process(self):
-        """The lease went over while the old process still hangs."""
+    @rule(data=st.data(), also=st.booleans())
+    def restart(self, data, also):
+        """A process dies and another one takes its place; or the old one hangs and lives on beside it."""
+        if not also or len(self.world.operators) > 1:
+            self.world.crash(data.draw(st.sampled_from(self.world.operators)))
         self.world.start()
-
-    @rule(seconds=st.sampled_from([0.5, 3.0, 6.0, 31.0, 95.0, 700.0]))
-    def wait(self, seconds):
-        self.world.advance(seconds)
 
     @invariant()
     def never_two(self):
