@@ -6,7 +6,7 @@ would collide can be refused at once.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
@@ -30,6 +30,17 @@ MountPath = Annotated[
         "mountPath must not contain //, . or .. as a part: write the path out",
     ),
 ]
+
+
+SourceKind = Literal["ConfigMap", "Secret"]
+
+
+class ContentRef(NamedTuple):
+    """A key of an object in the namespace of the Session."""
+
+    kind: SourceKind
+    name: str
+    key: str
 
 
 class SecretKeyRef(Model):
@@ -56,13 +67,57 @@ class SecretKeyRef(Model):
     """Key below `data` of the Secret."""
 
 
-class File(Model):
-    """An uploaded file, mounted as a copy that the agent can read."""
+class ConfigMapKeyRef(Model):
+    """A key of a ConfigMap in the namespace of the Session."""
 
-    file_id: Id
-    """Id of the file at the API. The session gets a copy with an id of its own, which is in status."""
+    name: Annotated[
+        str,
+        StringConstraints(max_length=253),
+        Rule(
+            "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "name of a ConfigMap has lower case letters, digits, - and . and begins and ends with a letter or digit:"
+            " write it as kubectl get configmaps shows it",
+        ),
+    ]
+    """Name of the ConfigMap."""
+    key: Annotated[
+        str,
+        StringConstraints(max_length=253),
+        Rule(
+            "self.matches('^[-._a-zA-Z0-9]+$')",
+            "key of a ConfigMap has letters, digits, -, _ and .: write it as it stands below data of the ConfigMap",
+        ),
+    ]
+    """Key below `data` or `binaryData` of the ConfigMap."""
+
+
+class File(Model):
+    """A file, mounted as a copy that the agent can read: exactly one of fileId, configMapKeyRef, secretKeyRef."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        one_of("file", "fileId", "configMapKeyRef", "secretKeyRef"),
+        Rule(
+            "has(self.fileId) || has(self.mountPath)",
+            "a file from a ConfigMap or Secret needs mountPath: set it, since nothing else says where the file lies",
+        ),
+    )
+    file_id: Id | None = None
+    """Id of an uploaded file at the API. The session gets a copy with an id of its own, which is in status."""
+    config_map_key_ref: ConfigMapKeyRef | None = None
+    """Content, byte for byte: uploaded by the operator, and mounted anew whenever it changes."""
+    secret_key_ref: SecretKeyRef | None = None
+    """Content, byte for byte: uploaded by the operator, and mounted anew whenever it changes."""
     mount_path: MountPath | None = None
     """Absolute path, taken as below /mnt/session/uploads. Absent: the file id."""
+
+    @property
+    def content(self) -> ContentRef | None:
+        """Where in the cluster the content stands; None for a file that the API has already."""
+        if self.config_map_key_ref:
+            return ContentRef("ConfigMap", self.config_map_key_ref.name, self.config_map_key_ref.key)
+        if self.secret_key_ref:
+            return ContentRef("Secret", self.secret_key_ref.name, self.secret_key_ref.key)
+        return None
 
 
 class Checkout(Model):
@@ -101,7 +156,7 @@ class GithubRepository(Model):
     ) = None
     """Absolute path below /workspace. Absent: /workspace/<repo>."""
     authorization_token_secret_ref: SecretKeyRef | None = None
-    """Secret with the token for a private repository."""
+    """Secret with the token for a private repository. May change, as may what it holds: the session gets the new one."""
 
 
 class MemoryStore(Model):
@@ -130,18 +185,27 @@ class Resource(Model):
     ]
     """Name within this list, yours to choose."""
     file: File | None = None
-    """An uploaded file, mounted as a copy that the agent can read."""
+    """A file, mounted as a copy that the agent can read: exactly one of fileId, configMapKeyRef, secretKeyRef."""
     github_repository: GithubRepository | None = None
     """A GitHub repository, cloned into the session."""
     memory_store: MemoryStore | None = None
     """A memory store, mounted below /mnt/memory."""
+
+    @property
+    def source(self) -> ContentRef | None:
+        """What of the cluster goes into it: the content of a file, or the token of a repository."""
+        if self.file:
+            return self.file.content
+        ref = self.github_repository and self.github_repository.authorization_token_secret_ref
+        return ContentRef("Secret", ref.name, ref.key) if ref else None
 
 
 # Where a resource lies, as the API roots it. A memory store's path only the server knows: its name here stands for it,
 # and since a name never begins with a slash, it never equals a path.
 PATH = (
     "has(r.file) ? (has(r.file.mountPath) ? (r.file.mountPath.startsWith('/mnt/session/uploads/') ? r.file.mountPath"
-    " : '/mnt/session/uploads' + r.file.mountPath) : '/mnt/session/uploads/' + r.file.fileId)"
+    " : '/mnt/session/uploads' + r.file.mountPath)"
+    " : (has(r.file.fileId) ? '/mnt/session/uploads/' + r.file.fileId : r.name))"
     " : has(r.githubRepository) ? (has(r.githubRepository.mountPath) ? r.githubRepository.mountPath"
     " : '/workspace/' + r.githubRepository.url.split('/')[r.githubRepository.url.split('/').size() - 1])"
     " : r.name"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints
 
 from managed_agents_operator.api.agent import Agent, Environment, Vault
-from managed_agents_operator.api.base import Meta, Model
+from managed_agents_operator.api.base import Id, Meta, Model
 from managed_agents_operator.api.budget import Budget
 from managed_agents_operator.api.events import InitialEvents
 from managed_agents_operator.api.fixed import FIXED
@@ -52,10 +52,13 @@ Metadata = Annotated[
 class SessionSpec(Model):
     """What the session should be."""
 
-    agent: Agent
-    """Which agent runs the session. Id and version are fixed once the session exists."""
-    environment: Environment
-    """Where the session runs. Fixed once the session exists."""
+    session_id: Id | None = None
+    """An existing session to adopt instead of making one. Fixed once it was adopted."""
+    agent: Agent | None = None
+    """Which agent runs the session; may be absent with sessionId only. Id and version are fixed once the session
+    exists."""
+    environment: Environment | None = None
+    """Where the session runs; may be absent with sessionId only. Fixed once the session exists."""
     vaults: Annotated[tuple[Vault, ...], Field(max_length=50), ATOMIC] = ()
     """Vaults whose credentials the session may use. Fixed once the session exists."""
     title: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
@@ -66,9 +69,33 @@ class SessionSpec(Model):
     """What the session may cost. Can only be given at creation; may be raised later, or lifted for good. Absent: the
     operator leaves the budget alone."""
     resources: Resources = ()
-    """What is mounted into the session. Fixed once the session exists."""
+    """What is mounted into the session. Files may come, go and change; repositories (but for their tokens) and memory
+    stores are fixed once the session exists."""
     initial_events: InitialEvents = ()
     """What the session is told first, in this order, once. Fixed when sent."""
+    archived: Annotated[
+        bool,
+        Rule(
+            "!oldSelf || self",
+            "an archived session can't come back: put archived: true back or make another Session",
+            reason="FieldValueForbidden",
+        ),
+    ] = False
+    """True archives the session, interrupting it first if it works. There is no way back."""
+    ttl_seconds_after_idle: Annotated[int, Field(gt=0, le=315_360_000)] | None = None
+    """Archives the session when it has been idle for so many seconds. Work begins the count anew; a session that waits
+    for an answer to a tool, or for its initial events, is not idle."""
+    ttl_seconds_after_creation: Annotated[int, Field(gt=0, le=315_360_000)] | None = None
+    """Archives the session so many seconds after it was made, interrupting it first if it works."""
+    on_immutable_change: Literal["Reject", "Replace"] = "Reject"
+    """What an edit of a field means that is fixed once the session exists. Reject: the edit is refused. Replace: the
+    session is archived, and a new one is made that is told the initialEvents again."""
+    on_lost: Literal["Stall", "Replace"] = "Stall"
+    """What happens when the session was deleted outside. Stall: it is told. Replace: a new one is made that is told
+    the initialEvents again."""
+    management_policy: Literal["Full", "Observe"] = "Full"
+    """Observe: status follows the session, and nothing is ever changed at the API, not even when this resource is
+    deleted. Needs sessionId, or a session that is there already."""
     deletion_policy: Literal["Archive", "Delete", "Retain"] = "Archive"
     """What happens to the session when this resource is deleted: Archive keeps its history, Delete removes it for
     good, Retain leaves it as it is."""
@@ -101,12 +128,14 @@ def immutable_part(spec: SessionSpec) -> dict[str, Any]:
     would take every running session for one made from another spec.
     """
     whole = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
-    agent = {k: v for k, v in whole["agent"].items() if k in ("id", "version")}
-    overrides = {k: v for k, v in whole["agent"].get("overrides", {}).items() if k in ("model", "system", "skills")}
+    said = whole.get("agent", {})
+    agent = {k: v for k, v in said.items() if k in ("id", "version")}
+    overrides = {k: v for k, v in said.get("overrides", {}).items() if k in ("model", "system", "skills")}
     mounts = {resource.name: _lasting_mount(resource) for resource in spec.resources if resource.file is None}
     return {
-        "agent": agent | ({"overrides": overrides} if overrides else {}),
-        "environment": whole["environment"],
+        **({"sessionId": spec.session_id} if spec.session_id else {}),
+        **({"agent": agent | ({"overrides": overrides} if overrides else {})} if said else {}),
+        **({"environment": whole["environment"]} if spec.environment else {}),
         **({"vaults": whole["vaults"]} if spec.vaults else {}),
         **({"resources": mounts} if mounts else {}),
     }

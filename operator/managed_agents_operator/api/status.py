@@ -107,6 +107,23 @@ class Stats(Told):
     """Age of the session."""
 
 
+class Source(Model):
+    """What went into a mount when it was last mounted or renewed; a difference to what stands there now is a change."""
+
+    kind: Literal["File", "ConfigMap", "Secret"] | None = None
+    """File for a fileId of the spec, else the kind of the object that content or token came from."""
+    name: str | None = None
+    """Name of the ConfigMap or Secret."""
+    key: str | None = None
+    """Key in it."""
+    uid: str | None = None
+    """Its uid when it was read."""
+    resource_version: str | None = None
+    """Its version when it was read. Contents are never compared, and never stand here."""
+    file_id: str | None = None
+    """Id of the file that was mounted: that of the spec, or of the operator's upload."""
+
+
 class MountedResource(Told):
     """One thing mounted into the session, as the API tells it."""
 
@@ -128,6 +145,8 @@ class MountedResource(Told):
     """Id of the memory store."""
     access: str | None = None
     """Whether the agent may write to the memory store."""
+    source: Source | None = None
+    """What went into it. Only of mounts that came from spec and go with it."""
     created_at: Time | None = None
     """When it was mounted."""
     updated_at: Time | None = None
@@ -214,8 +233,10 @@ class SessionStatus(Model):
     """When the operator last looked; only moves when something else is written."""
     last_handled_reconcile_at: str | None = None
     """Value of the annotation managedagents.dev/reconcile-requested-at that was last acted on."""
+    previous_ids: Annotated[tuple[str, ...], ATOMIC] | None = None
+    """Ids of the last ten sessions that this one took the place of, the newest last."""
     incarnation: int | None = None
-    """Counts the sessions made for this resource."""
+    """Counts the sessions made for this resource. Absent while a session is only observed."""
     created_from: str | None = None
     """Digest of the part of the spec that the session was made from and that can't change."""
     workspace_id: str | None = None

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
+from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import Failure
-from managed_agents_operator.engine.looks import Absent, Found, Look
+from managed_agents_operator.engine.looks import Absent, Found, Look, OwnFile
 from managed_agents_operator.engine.remote import Remote
 
 
@@ -36,6 +38,25 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """Which version of a ConfigMap or Secret is there."""
+
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another Session of this cluster that has the same session in its status, or in spec.sessionId."""
+
+    namespace: str
+    name: str
+    uid: str
+    created: datetime
+    has_it: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """All that is known of the outside in one pass.
 
@@ -50,6 +71,17 @@ class Sight:
     missing_at: float | None = None
     strays: tuple[Remote, ...] = ()
     search: Found | None = None
+    sources: Mapping[tuple[SourceKind, str], Version | None] = field(default_factory=dict)
+    """The ConfigMaps and Secrets (kind, name) that spec names; None for one that is not there. One of which nothing is
+    known yet is left out."""
+    uploads: tuple[OwnFile, ...] | None = None
+    """What this operator uploaded for the resource and did not remove; None before it was looked for."""
+    uploads_at: float = float("-inf")
+    """Begin of the listing that told of the uploads."""
+    rivals: tuple[Rival, ...] = ()
+    """Who else wants the session in spec.sessionId."""
+    mass_loss: bool = False
+    """Whether the session went missing together with so many others that nothing is concluded from it."""
     seen: Mapping[Look, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -65,6 +97,40 @@ class Created:
     n: int
     digest: str
     by_post: bool
+    resources: tuple[Mapping[str, Any], ...] = ()
+    """`status.resources` of a session just made or found, with what went into each mount."""
+    keys: tuple[str, ...] | None = None
+    """Keys of metadata that it was made with; None where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A session that a creation made, and which version of its Secret each token came from, by mount."""
+
+    remote: Remote
+    tokens: Mapping[str, Version] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that was uploaded, and which version of its ConfigMap or Secret it holds."""
+
+    file: OwnFile
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A token that a session took, and which version of its Secret it came from."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """An upload that is not there any more."""
+
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +188,33 @@ class External(Protocol):
         """The status fields that a remote session turns into, camelCase; None where the session has none."""
         ...
 
-    async def create(self, resource: Session, claim: Claim, still: Callable[[], bool]) -> Remote | Failure:
-        """POST without first events; `still` is asked right before sending, and nothing is sent if it says no."""
+    async def create(
+        self, resource: Session, claim: Claim, files: Mapping[str, str], still: Callable[[], bool]
+    ) -> Made | Failure:
+        """POST without first events; `still` is asked right before sending, and nothing is sent if it says no.
+
+        `files` are the ids of the uploads that go into the mounts of content, by name.
+        """
+        ...
+
+    async def upload(self, resource: Session, mount: str, digest: str) -> Uploaded | Failure:
+        """Upload what stands in the ConfigMap or Secret of a mount, unless it is not what `digest` says any more."""
+        ...
+
+    async def mount(self, id: str, file_id: str, path: str | None) -> Remote | Absent | Failure:
+        """Mount a file into a session; the session as it is then."""
+        ...
+
+    async def unmount(self, id: str, mount_id: str) -> Remote | Absent | Failure:
+        """Take a mounted file out of a session; the session as it is then."""
+        ...
+
+    async def rotate(self, resource: Session, id: str, mount_id: str, mount: str) -> Rotated | Failure:
+        """Hand a session the token that stands in the Secret of a mounted repository now."""
+        ...
+
+    async def discard(self, resource: Session, upload: str) -> Discarded | Failure:
+        """Delete a file that this operator uploaded; one that is not there is as good as deleted."""
         ...
 
     async def update(self, id: str, changes: Changes) -> Remote | Failure:

@@ -44,8 +44,33 @@ class LookTokens:
 
 
 @dataclass(frozen=True, slots=True)
+class LookContents:
+    """What stands now in the ConfigMaps and Secrets of these mounts (names). Seen: a mapping of name to Content, or to
+    what is missing, in words.
+    """
+
+    mounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LookUploads:
+    """All files that this operator uploaded, listed once for all. Seen: its files, through `Sight.uploads`, when it is
+    done; the listing must have begun after this monotonic time.
+    """
+
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookFile:
+    """Whether the API has a file. Seen: bool."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LookOwner:
-    """Whether a Session of that namespace and name is in this cluster. Seen: bool."""
+    """Which Session of that namespace and name is in this cluster. Seen: its uid, "" for none."""
 
     namespace: str
     name: str
@@ -72,8 +97,20 @@ class LookStray:
     id: str
 
 
-Look = LookSession | LookSearch | LookAgent | LookTokens | LookOwner | LookKickoff | LookStop | LookStray
-REMOTE = (LookSession, LookAgent, LookKickoff, LookStop, LookStray)
+Look = (
+    LookSession
+    | LookSearch
+    | LookAgent
+    | LookTokens
+    | LookContents
+    | LookUploads
+    | LookFile
+    | LookOwner
+    | LookKickoff
+    | LookStop
+    | LookStray
+)
+REMOTE = (LookSession, LookAgent, LookFile, LookKickoff, LookStop, LookStray)
 """The looks that are calls of the API, made at once and worth a turn in its budget."""
 
 
@@ -110,10 +147,29 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What stands in one key of a ConfigMap or Secret: digest of its bytes, and which version of the object it is."""
+
+    digest: str
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """One file that this operator uploaded for a mount. `digest` is that of its content."""
+
+    id: str
+    mount: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The last idle event. `reason` is the API's word, None if there was no such event.
 
-    `own` tells that it came after our first events; `asked` names the tools that wait for an answer.
+    `own` tells that it came after our first events; `asked` tells for each tool that waits for an answer its name and
+    the id to answer to, "bash (sevt_...)", the id alone where the event was not found.
     """
 
     reason: str | None

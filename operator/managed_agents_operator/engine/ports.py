@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.engine.errors import ClusterError
 
 
@@ -35,6 +36,36 @@ class Regarding(Protocol):
     def resource_version(self) -> str:
         """The version of it that the Event is about."""
         ...
+
+
+@dataclass(frozen=True)
+class SourceValue:
+    """One key of one ConfigMap or Secret as it was when it was read. `value` stays out of every repr, log and message.
+
+    `uid` and `resource_version` are those of the object: both differ after any change of it.
+    """
+
+    value: bytes = field(repr=False)
+    uid: str
+    resource_version: str
+
+
+class SourceMissing(ClusterError):
+    """A ConfigMap or Secret, or a key in it, is not there or of no use. `key` is None when it is missing itself."""
+
+    def __init__(
+        self, kind: SourceKind, namespace: str, name: str, key: str | None, problem: str = "is missing"
+    ) -> None:
+        what = (
+            f"{kind} {namespace}/{name} does not exist"
+            if key is None
+            else f"{key} in {kind} {namespace}/{name} {problem}"
+        )
+        super().__init__(what)
+        self.kind = kind
+        self.namespace = namespace
+        self.name = name
+        self.key = key
 
 
 @dataclass(frozen=True)
@@ -89,6 +120,22 @@ class Writer(Protocol):
 
     def list_pages(self, limit: int = 500) -> AsyncIterator[list[dict[str, Any]]]:
         """Every object of the watched namespaces, `limit` to a page."""
+        ...
+
+
+class Unwatched(Exception):
+    """Which version of a ConfigMap or Secret is there is not known, not yet or not at all."""
+
+
+class Sources(Protocol):
+    """Reads ConfigMaps and Secrets when they are used, and knows their versions. No content is kept."""
+
+    async def read(self, kind: SourceKind, namespace: str, name: str, key: str) -> SourceValue:
+        """One key of one of them, byte for byte. Raises `SourceMissing` and `ClusterUnreachable`."""
+        ...
+
+    def version(self, kind: SourceKind, namespace: str, name: str) -> tuple[str, str] | None:
+        """Uid and resourceVersion as the watch last told them; None for one that is not there. Raises `Unwatched`."""
         ...
 
 

@@ -14,6 +14,22 @@ from managed_agents_operator.engine.claim import Marker
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """One thing mounted into a session, as the API told it; memory stores have no id. Times are RFC 3339."""
+
+    id: str | None = None
+    type: str | None = None
+    mount_path: str | None = None
+    file_id: str | None = None
+    url: str | None = None
+    checkout: Mapping[str, Any] | None = None
+    memory_store_id: str | None = None
+    access: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Remote:
     """One remote session as it was seen in one answer.
 
@@ -35,6 +51,9 @@ class Remote:
     tools: tuple[Any, ...] = ()
     mcp_servers: tuple[Any, ...] = ()
     agent_id: str | None = None
+    agent_version: int | None = None
+    environment_id: str | None = None
+    mounts: tuple[Mount, ...] = ()
     worked: bool = False
     listed: bool = False
     usage: Mapping[str, Any] = field(default_factory=dict)

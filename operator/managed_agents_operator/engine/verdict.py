@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from managed_agents_operator.api.status import Source
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.external import Changes, Created
 from managed_agents_operator.engine.looks import Look
@@ -120,7 +121,55 @@ class Release:
     note: str = ""
 
 
-Verdict = Rest | Ask | Guard | Record | Create | Allow | Send | Update | Interrupt | End | Release
-Mutation = Create | Send | Update | Interrupt | End
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Upload what stands in the ConfigMap or Secret of a mount, while it is what `digest` says."""
+
+    mount: str
+    digest: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Mount a file into a live session. `source` is what status will say went into it."""
+
+    id: str
+    name: str
+    path: str | None
+    source: Source
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Unmount:
+    """Take a file out of a live session. `name` is the mount's in status."""
+
+    id: str
+    mount_id: str
+    name: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """Hand a live session the token that stands in the Secret of a mounted repository now."""
+
+    id: str
+    mount_id: str
+    name: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Delete a file that was uploaded for a mount that has no use for it any more."""
+
+    file_id: str
+    report: Report | None
+
+
+Mutation = Create | Send | Update | Interrupt | End | Upload | Mount | Unmount | Rotate | Discard
+Verdict = Rest | Ask | Guard | Record | Allow | Release | Mutation
 Deed = Guard | Record | Allow | Release | Mutation
 """All that is carried out."""
