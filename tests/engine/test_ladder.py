@@ -65,9 +65,11 @@ def test_the_order():
     assert [rung.__name__ for rung in RUNGS] == [
         "dispute",
         "deletion",
+        "observing",
         "suspended",
         "unguarded",
         "foreign_claim",
+        "replacing",
         "stray",
         "asked",
         "missing",
@@ -77,9 +79,12 @@ def test_the_order():
         "lost",
         "owned_elsewhere",
         "nothing_yet",
+        "archiving",
         "kickoff",
         "drift",
+        "mounting",
         "stopped",
+        "idled",
         "rest",
     ]
 
