@@ -48,6 +48,8 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _REAUTHENTICATE_SECONDS = 10
 _LARGE = 2**20 - 1
 """Bytes from which on a body is sent piece by piece, so that the loop goes on meanwhile."""
+_LINE = 2**19
+"""Half of the longest line of a watch: annotations alone may be 256 KiB, and text in them is escaped once more."""
 
 log = logging.getLogger(__name__)
 
@@ -196,16 +198,19 @@ class Cluster:
         return response.status, content
 
     async def stream(
-        self, path: str, *, params: Mapping[str, str], accept: str = JSON
+        self, path: str, *, params: Mapping[str, str], accept: str = JSON, on_open: Callable[[], None] = lambda: None
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """The events of a watch, each `{type, object}`, until the server ends it. Raises as `call` does."""
-        async with self._answer(
-            self._streams, "GET", path, params=params, data=None, headers={"Accept": accept}, timeout=_STREAM
-        ) as response:
+        """The events of a watch, each `{type, object}`, until the server ends it. Raises as `call` does.
+
+        `on_open` is called once the server has granted it: the first event may be far off.
+        """
+        ask = {"params": params, "headers": {"Accept": accept}, "timeout": _STREAM, "read_bufsize": _LINE}
+        async with self._answer(self._streams, "GET", path, **ask) as response:
             if response.status == 401:
                 await self._reauthenticate()
             if response.status >= 300:
                 raise failure(response.status, await response.read())
+            on_open()
             async for line in response.content:
                 event = parsed(line)
                 if event.get("type") == "ERROR":
