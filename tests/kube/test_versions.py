@@ -157,7 +157,7 @@ NOTICED = [
         "half a line",
     ),
     (
-        [listing("5"), streaming(event("ADDED", "a", "6", annotations={"last-applied": '"\n' * 2**17}), hang=True)],
+        [listing("5"), streaming(event("ADDED", "a", "6", annotations={"last-applied": "\1" * 2**18}), hang=True)],
         ["a"],
         {"a": "6"},
         "as many annotations as an object may have",
