@@ -350,4 +350,4 @@ async def test_a_service_account_is_told_what_it_may_not_do(control_plane, names
         await eventually(lambda: [what for what in changes if what[2] == "gh"] == expected)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert [record.message.split()[0] for record in caplog.records] == ["ConfigMaps", "Secrets"]
+    assert sorted(record.message.split()[0] for record in caplog.records) == ["ConfigMaps", "Secrets"]
