@@ -136,7 +136,7 @@ def _connect(
         circuit,
         observatory,
         searches,
-        ports.secrets,
+        ports.sources,
         ports.writer,
         clock=clock,
         cluster=cluster,
