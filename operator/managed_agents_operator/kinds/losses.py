@@ -1,7 +1,7 @@
 """The brake for losses of many at once: a wrong key, another workspace, a script that deletes in the wrong place.
 
 Pure bookkeeping of one connection, kept by the observatory: what each full sweep misses goes in, and which sessions are
-held comes out. Of one that is held nothing is concluded, until so many have come back that the rest may be true.
+held comes out. Of one that is held nothing is concluded, until so many are back that the rest may be true.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Losses:
         before, self._held = self._held, self._held & gone
         self._hold(gone - self._missing)
         self._missing, self._new = gone, set()
-        self._release()
+        if not self._too_many(len(self._held)):
+            self._held = set()
         return (before - self._held) & gone
 
     def ended(self, id: str) -> None:
         """We deleted it."""
         self._ended.add(id)
-        for ids in (self._new, self._missing, self._held):
-            ids.discard(id)
+        self.shown(id)
 
     def gone(self, id: str) -> None:
         """A 404 came: one more since the last sweep, which need not be over before it is too many."""
@@ -57,24 +57,14 @@ class Losses:
             self._new.add(id)
             self._hold(self._new)
 
-    def shown(self, id: str) -> set[str]:
-        """It is there. Answers those that are not held any more because of it."""
-        self._new.discard(id)
-        self._missing.discard(id)
-        if id not in self._held:
-            return set()
-        self._held.discard(id)
-        before = set(self._held)
-        self._release()
-        return before - self._held
+    def shown(self, id: str) -> None:
+        """It is there. The others wait for the end of a sweep: they may be on the next page."""
+        for ids in (self._new, self._missing, self._held):
+            ids.discard(id)
 
     def _hold(self, new: set[str]) -> None:
         if self._too_many(len(new)):
             self._held |= new
-
-    def _release(self) -> None:
-        if not self._too_many(len(self._held)):
-            self._held = set()
 
     def _too_many(self, count: int) -> bool:
         return count > FEW and count > SHARE * len(self._living)

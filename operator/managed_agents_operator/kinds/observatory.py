@@ -238,8 +238,7 @@ class Observatory:
     def _shown(self, id: str, seen_at: float) -> None:
         if self._missing.get(id, float("inf")) <= seen_at:
             del self._missing[id]
-        for other in self._losses.shown(id):
-            self._bells.session(other)
+        self._losses.shown(id)
 
     def _unindex(self, id: str) -> None:
         """Its marker may be another one by now, or it is not kept any more."""
