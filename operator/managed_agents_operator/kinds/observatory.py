@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,6 +20,7 @@ from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds.losses import Losses
 from managed_agents_operator.kinds.projection import remote
+from managed_agents_operator.kinds.roster import Roster
 
 log = logging.getLogger(__name__)
 
@@ -38,26 +39,6 @@ class Bells:
 
     session: Callable[[str], None]
     resource: Callable[[str], None]
-
-
-class Roster(Protocol):
-    """Whom there are resources for; what of the keeper is asked here."""
-
-    def tracked(self) -> Mapping[str, Mapping[str, Any]]:
-        """Session id to status, of every resource that has one."""
-        ...
-
-    def tracks(self, session_id: str) -> bool:
-        """Whether a resource has this session in its status."""
-        ...
-
-    def knows(self, uid: str) -> bool:
-        """Whether a resource of this uid is there."""
-        ...
-
-    def rivals(self, session_id: str, uid: str) -> tuple[Rival, ...]:
-        """The resources, but the one of that uid, that have this session in status or in spec.sessionId."""
-        ...
 
 
 class Observatory:

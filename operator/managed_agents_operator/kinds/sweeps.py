@@ -16,7 +16,8 @@ from managed_agents_operator.claude.errors import ClaudeError
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
-from managed_agents_operator.kinds.observatory import Observatory, Roster
+from managed_agents_operator.kinds.observatory import Observatory
+from managed_agents_operator.kinds.roster import Roster
 
 log = logging.getLogger(__name__)
 
