@@ -28,6 +28,7 @@ from managed_agents_operator.kinds.searches import Searches
 from managed_agents_operator.kinds.session import SessionKind
 from managed_agents_operator.kinds.sweeps import Sweeps
 from managed_agents_operator.kinds.tidings import Tidings
+from managed_agents_operator.kinds.uploads import Uploads
 from managed_agents_operator.kube.writer import Writer
 from managed_agents_operator.settings import Settings, WrongSettings, read_key
 
@@ -105,7 +106,7 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
     )
     async with client:
         keeper = Keeper(clock, workers=settings.workers)
-        sweeps, searches = _connect(settings, ports, clock, client, budget, keeper)
+        sweeps, listings = _connect(settings, ports, clock, client, budget, keeper)
 
         async def observe() -> None:
             await _first_listing(ports.writer, keeper)
@@ -118,24 +119,27 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
         try:
             yield Work(keeper, tasks={"sweeps": observe}, ages=ages)
         finally:
-            await searches.close()
+            for listing in listings:
+                await listing.close()
 
 
 def _connect(
     settings: Settings, ports: Ports, clock: SystemClock, client: Client, budget: Budget, keeper: Keeper
-) -> tuple[Sweeps, Searches]:
-    """All that belongs to one connection, joined with the keeper."""
+) -> tuple[Sweeps, tuple[Searches, Uploads]]:
+    """All that belongs to one connection, joined with the keeper. The two of the end are to be closed."""
     cluster = ports.cluster_id
     circuit = Circuit(clock.monotonic, keeper.ring_all)
     bells = Bells(keeper.ring_session, keeper.ring)
     observatory = Observatory(keeper, bells, cluster, settings.namespaces)
     searches = Searches(client, circuit, clock.monotonic, keeper.ring, observatory.take, observatory.keeps)
+    uploads = Uploads(client, circuit, clock.monotonic, keeper.ring, keeper.knows, cluster)
     kind = SessionKind(
         client,
         budget,
         circuit,
         observatory,
         searches,
+        uploads,
         ports.sources,
         ports.writer,
         clock=clock,
@@ -148,7 +152,7 @@ def _connect(
     scribe = Scribe(kind, ports.writer, ports.events, pace)
     keeper.serve(Reconciler(kind, ports.writer, scribe, clock, process, terms, keeper.ring))
     Tidings(client.health, keeper.ring_all)
-    return Sweeps(client, circuit, observatory, keeper, clock.monotonic, keeper.ring_all), searches
+    return Sweeps(client, circuit, observatory, keeper, clock.monotonic, keeper.ring_all), (searches, uploads)
 
 
 async def _first_listing(writer: Writer, keeper: Keeper) -> None:

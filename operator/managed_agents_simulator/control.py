@@ -121,6 +121,13 @@ class Control:
         """The journal's entry of one session."""
         return self._dict("GET", f"/sessions/{identifier}")
 
+    def files(self, *, scoped: bool = False) -> list[dict[str, Any]]:
+        """All uploaded files of all workspaces, in order; with `scoped` the copies that sessions have, too.
+
+        Each has id, workspace, filename, mime_type, size, scope (a session's id or None) and the sha256 of its content.
+        """
+        return [file for file in self._list("GET", "/files") if scoped or file["scope"] is None]
+
     def edit(self, identifier: str, **fields: Any) -> dict[str, Any]:
         """Put title, metadata (whole), status (any word) or resources (whole, of any kind) of a session."""
         return self._dict("POST", f"/sessions/{identifier}/edit", json=fields)

@@ -51,6 +51,10 @@ class Modes:
     """A mounted file gets an id of its own; otherwise the uploaded file's id is shown."""
     repository_token_required: bool = False
     """A repository without a token is refused."""
+    mounts_while_running_refused: bool = False
+    """Adding, removing and renewing resources of a running session answers 400."""
+    empty_resource_answers: bool = False
+    """Adding, removing and renewing resources is carried out and answered with an empty body."""
 
     create_status: int = 200
     """HTTP status of a session's creation."""
@@ -86,6 +90,8 @@ class Modes:
     """A cursor is taken with any order."""
     list_lag_seconds: float = 0.0
     """How long a new session is missing from lists."""
+    files_list_lag_seconds: float = 0.0
+    """How long a new file is missing from lists."""
 
     stuck_after_interrupt: bool = False
     """An interrupt is taken and nothing happens: the session goes on running until it is finished by hand."""

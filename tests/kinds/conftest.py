@@ -42,3 +42,4 @@ async def connection(client: Client, clock: HandClock) -> AsyncIterator[Connecti
     joined = Connection(client, clock)
     yield joined
     await joined.searches.close()
+    await joined.uploads.close()

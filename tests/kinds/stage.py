@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.models import Session as Wire
 from managed_agents_operator.claude.quota import Budget
 from managed_agents_operator.engine.claim import Marker
 from managed_agents_operator.engine.errors import ClusterUnreachable
-from managed_agents_operator.engine.ports import SecretMissing, SecretValue
+from managed_agents_operator.engine.external import Rival
+from managed_agents_operator.engine.ports import SourceMissing, SourceValue, Unwatched
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.observatory import Bells, Observatory
 from managed_agents_operator.kinds.searches import Searches
 from managed_agents_operator.kinds.session import SessionKind
 from managed_agents_operator.kinds.sweeps import Sweeps
+from managed_agents_operator.kinds.uploads import Uploads
 
 CLUSTER = "cluster-1"
 UID = "uid-own"
@@ -64,6 +67,7 @@ class Roll:
 
     statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
     uids: set[str] = field(default_factory=set)
+    others: dict[str, tuple[Rival, ...]] = field(default_factory=dict)
 
     def tracked(self) -> Mapping[str, Mapping[str, Any]]:
         return self.statuses
@@ -74,23 +78,43 @@ class Roll:
     def knows(self, uid: str) -> bool:
         return uid in self.uids
 
+    def rivals(self, session_id: str, uid: str) -> tuple[Rival, ...]:
+        return tuple(rival for rival in self.others.get(session_id, ()) if rival.uid != uid)
+
 
 @dataclass
-class Vault:
-    """Secrets by namespace, name and key; `down` while the cluster does not answer."""
+class Cupboard:
+    """ConfigMaps and Secrets of one namespace by kind and name; `down` while the cluster does not answer.
 
-    values: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    `unwatched` are those of which nobody knows which version is there.
+    """
+
+    held: dict[tuple[SourceKind, str], tuple[str, dict[str, bytes]]] = field(default_factory=dict)
+    unwatched: set[tuple[SourceKind, str]] = field(default_factory=set)
     down: bool = False
+    puts: int = 0
 
-    async def read(self, namespace: str, name: str, key: str) -> SecretValue:
+    def put(self, kind: SourceKind, name: str, **values: bytes | str) -> None:
+        """There is one, of a new version."""
+        self.puts += 1
+        data = {key: value.encode() if isinstance(value, str) else value for key, value in values.items()}
+        self.held[kind, name] = (str(self.puts), data)
+
+    async def read(self, kind: SourceKind, namespace: str, name: str, key: str) -> SourceValue:
         if self.down:
             raise ClusterUnreachable("no answer")
-        if (namespace, name, key) not in self.values:
-            raise SecretMissing(namespace, name, None)
-        return SecretValue(self.values[namespace, name, key], "uid", "1")
+        if namespace != "team" or (kind, name) not in self.held:
+            raise SourceMissing(kind, namespace, name, None)
+        version, data = self.held[kind, name]
+        if key not in data:
+            raise SourceMissing(kind, namespace, name, key)
+        return SourceValue(data[key], f"uid-of-{name}", version)
 
-    async def watch(self, on_change: Callable[[str, str], None]) -> None:
-        raise NotImplementedError
+    def version(self, kind: SourceKind, namespace: str, name: str) -> tuple[str, str] | None:
+        if (kind, name) in self.unwatched:
+            raise Unwatched
+        there = self.held.get((kind, name)) if namespace == "team" else None
+        return (f"uid-of-{name}", there[0]) if there else None
 
 
 @dataclass
@@ -111,7 +135,7 @@ class Connection:
     clock: HandClock = field(default_factory=HandClock)
     roll: Roll = field(default_factory=Roll)
     board: Board = field(default_factory=Board)
-    vault: Vault = field(default_factory=Vault)
+    cupboard: Cupboard = field(default_factory=Cupboard)
     objects: Objects = field(default_factory=Objects)
     told: list[str] = field(default_factory=list)
     """What the circuit, the searches and the first sweep told, in order."""
@@ -129,6 +153,7 @@ class Connection:
             self.observatory.take,
             self.observatory.keeps,
         )
+        self.uploads = Uploads(self.client, self.circuit, clock.monotonic, self.told.append, self.roll.knows, CLUSTER)
         self.sweeps = Sweeps(
             self.client,
             self.circuit,
@@ -143,7 +168,8 @@ class Connection:
             self.circuit,
             self.observatory,
             self.searches,
-            self.vault,
+            self.uploads,
+            self.cupboard,
             self.objects,
             clock=clock,
             cluster=CLUSTER,

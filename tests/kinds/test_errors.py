@@ -84,8 +84,9 @@ SPEC = resource(
     vaults=[{"id": "vlt_1"}, {"id": "vlt_12"}],
     resources=[
         {"name": "data", "file": {"fileId": "file_1"}},
+        {"name": "notes", "file": {"configMapKeyRef": {"name": "c", "key": "k"}, "mountPath": "/n"}},
         {"name": "repo", "githubRepository": {"url": "https://github.com/o/r"}},
-        {"name": "notes", "memoryStore": {"id": "memstore_1"}},
+        {"name": "store", "memoryStore": {"id": "memstore_1"}},
     ],
 ).spec
 
@@ -95,8 +96,10 @@ FIELDS = [
     ("vault_ids: vlt_12 not found", "spec.vaults[1].id"),  # an id that begins like another is not that one
     ("vault_ids: vlt_1 not found", "spec.vaults[0].id"),
     ("resources: file file_1 not found", "spec.resources[data].file.fileId"),
+    ("resources: file file_2 not found", "spec.resources[notes].file"),  # ours, for a content of the cluster
+    ("resources: file file_3 not found", "spec.resources"),
     ("'https://github.com/o/r' is private", "spec.resources[repo].githubRepository.url"),
-    ("memory store memstore_1 is archived", "spec.resources[notes].memoryStore.id"),
+    ("memory store memstore_1 is archived", "spec.resources[store].memoryStore.id"),
     ("agent agent_1 has no access to file_1 of env_1", "spec.agent.id"),
     ("agent_15 not found", "spec.agent.id"),  # by the word, since the id is another
     ("budget.max_list_cost.amount: must be whole cents", "spec.budget.maxListCost"),
@@ -111,11 +114,16 @@ FIELDS = [
 
 @pytest.mark.parametrize(("message", "field"), FIELDS)
 def test_the_field_to_mend(message, field):
-    assert field_of(message, SPEC) == field
+    assert field_of(message, SPEC, {"notes": "file_2"}) == field
+
+
+def test_a_session_that_is_there_already_needs_neither_agent_nor_environment():
+    spec = resource(sessionId="sesn_1", agent=None, environment=None).spec
+    assert field_of("no such thing", spec, {}) == "the spec (most likely spec.agent.id)"
 
 
 def test_only_a_refusal_is_told_as_one():
-    refused = refused_spec(Failure(REFUSED, "InvalidSpec", "agent agent_1 not found."), SPEC)
+    refused = refused_spec(Failure(REFUSED, "InvalidSpec", "agent agent_1 not found."), SPEC, {})
     assert refused.message == "the API refused the session: agent agent_1 not found; mend spec.agent.id"
     unclear = Failure(UNCLEAR, "Unreachable", "agent_1")
-    assert refused_spec(unclear, SPEC) is unclear
+    assert refused_spec(unclear, SPEC, {}) is unclear

@@ -149,7 +149,8 @@ async def test_a_session_that_waits_names_the_tools(client, control, id):
     control.finish(id, "requires_action")
     seen = await stop(client, id, sent(*ours))
     assert seen.reason == "requires_action"
-    assert seen.asked == tuple(control.session(id)["pending"])
+    [pending] = control.session(id)["pending"]
+    assert seen.asked == (f"bash ({pending})",)
 
 
 async def test_ids_that_nobody_told_are_taken_for_any(client, control, id):
@@ -211,6 +212,78 @@ def event(id: str, type: str, at: str | None = "2026-11-22T09:30:00Z", **fields:
 
 
 IDLE = event("e-idle", "session.status_idle", stop_reason={"type": "end_turn"})
+
+
+WAITS = event("e-idle", "session.status_idle", stop_reason={"type": "requires_action", "event_ids": ["e1", "e2", "e3"]})
+BASH = event("e1", "agent.tool_use", name="bash", input={"command": "canary-of-the-input"})
+DOCS = event("e2", "agent.mcp_tool_use", name="search", mcp_server_name="docs", input={"q": "canary-of-the-input"})
+OWN = event("e3", "agent.custom_tool_use", name="approve", input={"text": "canary-of-the-input"})
+
+
+async def test_each_open_question_is_told_by_its_tool_and_never_by_its_input():
+    seen = await stop(Script([WAITS, OWN, DOCS, BASH, event("e0", **says("go"))]), "sesn_1", None)
+    assert seen.asked == ("bash (e1)", "docs/search (e2)", "approve (e3)")
+    assert "canary" not in repr(seen)
+
+
+async def test_tools_are_only_listed_for_those_that_wait():
+    script = Script([IDLE, event("e2", **says("go"))])
+    await stop(script, "sesn_1", None)
+    assert len(script.asked) == 1
+
+
+async def test_a_question_that_is_not_found_is_told_by_its_id():
+    seen = await stop(Script([WAITS, BASH, event("e0", **says("go"))]), "sesn_1", None)
+    assert seen.asked == ("bash (e1)", "e2", "e3")
+
+
+# What stands for the name of a tool; why it is not told.
+NO_NAMES = [
+    ({"name": None}, "there is none"),
+    ({"name": "x y\nz"}, "a text is no name"),
+    ({"name": "n" * 500}, "too long for a message"),
+    ({"name": {"a": 1}}, "of another form"),
+    ({"name": "ok", "mcp_server_name": "http://canary"}, "nor is an address"),
+]
+
+
+@pytest.mark.parametrize(("fields", "why"), NO_NAMES)
+async def test_a_name_that_is_none_is_left_out(fields, why):
+    seen = await stop(Script([WAITS, event("e1", "agent.tool_use", **fields)]), "sesn_1", None)
+    assert seen.asked == ("e1", "e2", "e3"), why
+
+
+async def test_a_server_without_that_filter_tells_the_tools_too():
+    script = Script([WAITS, event("e9", "agent.message"), OWN, DOCS, BASH, event("e0", **says("go"))], filters=False)
+    assert (await stop(script, "sesn_1", None)).asked == ("bash (e1)", "docs/search (e2)", "approve (e3)")
+
+
+class Refusing(Script):
+    """Refuses to list uses of tools."""
+
+    def __init__(self, *pages: Any, error: Exception) -> None:
+        super().__init__(*pages)
+        self.error = error
+
+    async def _iterate(self, types):
+        if "agent.tool_use" in types or not types:
+            raise self.error
+        async for page in super()._iterate(types):
+            yield page
+
+
+async def test_without_the_tools_their_ids_are_told():
+    for error in (BadRequest("no", status=400), NotFound("no", status=404)):
+        seen = await stop(Refusing([WAITS, BASH], error=error), "sesn_1", None)
+        assert seen.asked == ("e1", "e2", "e3")
+    with pytest.raises(CursorRefused):
+        await stop(Refusing([WAITS, BASH], error=CursorRefused("expired", status=400)), "sesn_1", None)
+
+
+async def test_of_a_long_history_only_the_youngest_uses_are_read():
+    many = [event(f"u{n}", "agent.tool_use", name="bash") for n in range(5000)]
+    script = Script([WAITS], many, [BASH])
+    assert (await stop(script, "sesn_1", None)).asked == ("e1", "e2", "e3")
 
 
 async def test_a_server_without_that_filter_is_asked_without_it():

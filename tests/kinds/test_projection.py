@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.kinds.stage import marker, resource, wire
+from tests.kinds.stage import marker, wire
 
 from managed_agents_operator.api.status import SessionStatus
 from managed_agents_operator.claude.models import Money
 from managed_agents_operator.claude.models import Session as Wire
+from managed_agents_operator.engine.remote import Mount
 from managed_agents_operator.engine.status import patch
 from managed_agents_operator.kinds.projection import dollars, project, remote
 
@@ -68,7 +69,7 @@ def _number(text: str) -> int | float:
 
 
 def test_each_field_of_the_session_has_its_place():
-    shown = project(resource(), wire(**WHOLE))
+    shown = project(wire(**WHOLE))
     assert shown == {
         "state": "idle",
         "agent": {"id": "agent_1", "type": "agent", "version": 2, "name": "A", "model": {"id": "m"}}
@@ -89,7 +90,6 @@ def test_each_field_of_the_session_has_its_place():
         },
         "cost": "$0.42",
         "stats": {"activeSeconds": 1.5, "durationSeconds": 60.0},
-        "resources": None,
         "outcomeEvaluations": [{"type": "outcome_evaluation", "result": "pending", "new": {}}],
         "createdAt": "2026-11-22T09:30:00.000001Z",
         "updatedAt": "2026-11-22T09:31:00Z",
@@ -98,11 +98,11 @@ def test_each_field_of_the_session_has_its_place():
     SessionStatus.model_validate(shown)
 
 
-@pytest.mark.parametrize("field", [name for name in WHOLE if name not in ("id", "type", "brand_new")])
+@pytest.mark.parametrize("field", [name for name in WHOLE if name not in ("id", "type", "resources", "brand_new")])
 def test_a_field_that_is_left_out_says_nothing(field):
-    shown = project(resource(), wire(**WHOLE))
+    shown = project(wire(**WHOLE))
     left = {name: value for name, value in WHOLE.items() if name != field}
-    without = project(resource(), Wire.model_validate(left))
+    without = project(Wire.model_validate(left))
     gone = shown.keys() - without.keys()
     assert 1 <= len(gone) <= 2
     assert without == {name: value for name, value in shown.items() if name in without}
@@ -110,13 +110,13 @@ def test_a_field_that_is_left_out_says_nothing(field):
 
 def test_a_session_of_an_id_alone_is_shown():
     bare = Wire.model_validate({"id": "sesn_1"})
-    assert project(resource(), bare) == {}
+    assert project(bare) == {}
     seen = remote(bare, 1.0)
     assert (seen.id, seen.state, seen.worked, seen.created_at) == ("sesn_1", "unknown", True, "")
 
 
 def test_unknown_words_come_as_they_are():
-    assert project(resource(), wire(status="hibernating"))["state"] == "hibernating"
+    assert project(wire(status="hibernating"))["state"] == "hibernating"
     assert remote(wire(status="hibernating"), 1.0).worked, "what it does is not known, so that nothing may hang on it"
 
 
@@ -159,21 +159,57 @@ def test_money_for_people(amount, currency, text):
 
 def test_no_cost_is_no_text():
     assert dollars(None) is None
-    assert project(resource(), wire(usage={}))["cost"] is None
+    assert project(wire(usage={}))["cost"] is None
 
 
 def test_a_server_that_uses_our_names_takes_nobody_down():
     odd = wire(usage={"input_tokens": 3, "inputTokens": "many", "listCost": 5})
-    assert project(resource(), odd)["usage"] == {"inputTokens": 3}
+    assert project(odd)["usage"] == {"inputTokens": 3}
 
 
 def test_a_wrong_time_takes_only_itself_away():
-    shown = project(resource(), wire(title="T", created_at="yesterday", updated_at="2026-11-22 09:30:00"))
+    shown = project(wire(title="T", created_at="yesterday", updated_at="2026-11-22 09:30:00"))
     assert (shown["createdAt"], shown["updatedAt"], shown["title"]) == (None, "2026-11-22T09:30:00Z", "T")
 
 
 def test_archived_is_known_whatever_the_time_looks_like():
     assert remote(wire(archived_at="long ago"), 1.0).terminal
+
+
+FILE = {
+    "id": "sesrsc_1",
+    "type": "file",
+    "file_id": "file_2",
+    "mount_path": "/mnt/session/uploads/a",
+    "created_at": "2026-11-22 09:30:00",
+    "updated_at": "soon",
+    "new": 1,
+}
+REPOSITORY = {
+    "id": "sesrsc_2",
+    "type": "github_repository",
+    "url": "https://github.com/o/r",
+    "mount_path": "/workspace/r",
+    "checkout": {"type": "branch", "name": "main", "new": None},
+}
+STORE = {"type": "memory_store", "memory_store_id": "memstore_1", "access": "read_only", "instructions": "Read."}
+
+
+def test_what_is_mounted_is_told_as_the_engine_wants_it():
+    seen = remote(wire(resources=[FILE, REPOSITORY, STORE], environment_id="env_1", agent={"id": "a", "version": 3}), 1)
+    assert (seen.agent_id, seen.agent_version, seen.environment_id) == ("a", 3, "env_1")
+    file, repository, store = seen.mounts
+    assert file == Mount(
+        id="sesrsc_1",
+        type="file",
+        file_id="file_2",
+        mount_path="/mnt/session/uploads/a",
+        created_at="2026-11-22T09:30:00Z",
+    ), "a time that is none is left out"
+    assert (repository.url, repository.checkout) == ("https://github.com/o/r", {"type": "branch", "name": "main"})
+    assert (store.id, store.memory_store_id, store.access) == (None, "memstore_1", "read_only")
+    bare = remote(wire(), 1.0)
+    assert (bare.mounts, bare.agent_version, bare.environment_id) == (None, None, None)
 
 
 def test_the_marker_is_read():
@@ -203,7 +239,7 @@ def test_what_was_written_once_is_not_written_again(schema, extra):
         "agent": {"id": "agent_1", "tools": [tool], "new": extra},
         "outcome_evaluations": [{"result": "x", "new": extra}],
     }
-    seen = project(resource(), wire(**fields))
+    seen = project(wire(**fields))
     written = stored(patch({}, {name: value for name, value in seen.items() if value is not None}))
     again = {name: value for name, value in seen.items() if value is not None}
     assert patch(written, again) == {}

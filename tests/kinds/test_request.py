@@ -15,6 +15,7 @@ from managed_agents_operator.kinds import request
 
 MARK = Marker("uid-own", 1, "0123456789abcdef", f"{CLUSTER}/team/nightly")
 TOKENS = {"private": "ghp_canary"}
+FILES = {"made": "file_sample"}
 
 # One row for each part of a spec: absent, and each form that it may have.
 PARTS: dict[str, list[dict[str, Any]]] = {
@@ -59,6 +60,7 @@ PARTS: dict[str, list[dict[str, Any]]] = {
             "resources": [
                 {"name": "data", "file": {"fileId": "file_sample"}},
                 {"name": "more", "file": {"fileId": "file_sample", "mountPath": "/more.csv"}},
+                {"name": "made", "file": {"secretKeyRef": {"name": "s", "key": "k"}, "mountPath": "/made.csv"}},
                 {"name": "open", "githubRepository": {"url": "https://github.com/o/open"}},
                 {
                     "name": "private",
@@ -86,7 +88,7 @@ SPECS = [dict(itertools.chain.from_iterable(map(dict.items, row))) for row in it
 
 async def test_the_api_takes_what_any_spec_asks_for(client, control):
     for spec in SPECS:
-        made = (await client.create_session(request.creation(resource(**spec).spec, MARK, TOKENS))).value
+        made = (await client.create_session(request.creation(resource(**spec).spec, MARK, TOKENS, FILES))).value
         kept = control.session(made.id)
         assert kept["title"] == spec.get("title")
         assert kept["metadata"] == {**spec.get("metadata", {}), **marker()}
@@ -124,12 +126,36 @@ def test_the_agent_as_it_is_sent(wish, sent, why):
 
 
 def test_what_is_not_said_is_not_sent():
-    bare = request.creation(resource().spec, MARK, {})
+    bare = request.creation(resource().spec, MARK, {}, {})
     assert bare == {"agent": "agent_sample", "environment_id": "env_sample", "metadata": marker()}
 
 
+CONTENT = {"name": "made", "file": {"configMapKeyRef": {"name": "c", "key": "k"}, "mountPath": "/made.csv"}}
+
+
+def test_a_content_is_mounted_by_the_id_of_its_upload():
+    spec = resource(resources=[CONTENT]).spec
+    [mounted] = request.creation(spec, MARK, {}, {"made": "file_1", "data": "file_2"})["resources"]
+    assert mounted == {"type": "file", "file_id": "file_1", "mount_path": "/made.csv"}
+    with pytest.raises(ValueError, match="made was not uploaded"):
+        request.creation(spec, MARK, {}, {})
+
+
+def test_a_file_of_the_api_is_mounted_by_its_own_id():
+    spec = resource(resources=[{"name": "data", "file": {"fileId": "file_1"}}]).spec
+    [mounted] = request.creation(spec, MARK, {}, {"data": "file_2"})["resources"]
+    assert mounted == {"type": "file", "file_id": "file_1"}
+
+
+@pytest.mark.parametrize("absent", ["agent", "environment"])
+def test_what_is_adopted_is_never_made(absent):
+    spec = resource(sessionId="sesn_1", **{absent: None}).spec
+    with pytest.raises(ValueError, match=absent):
+        request.creation(spec, MARK, {}, {})
+
+
 def test_our_pairs_win():
-    assert request.creation(resource(metadata={"k8s_uid": "mine"}).spec, MARK, {})["metadata"] == marker()
+    assert request.creation(resource(metadata={"k8s_uid": "mine"}).spec, MARK, {}, {})["metadata"] == marker()
 
 
 EVENTS = [
@@ -178,6 +204,6 @@ TEXT = st.text(min_size=1, max_size=20)
 @given(title=TEXT | st.none(), metadata=st.dictionaries(TEXT, TEXT, max_size=14))
 def test_texts_go_as_they_are(title, metadata):
     spec = {"metadata": metadata, **({"title": title} if title else {})}
-    body = request.creation(resource(**spec).spec, MARK, {})
+    body = request.creation(resource(**spec).spec, MARK, {}, {})
     assert body.get("title") == title
     assert body["metadata"] == {**metadata, **marker()}

@@ -11,11 +11,12 @@ from tests.kinds.stage import CLUSTER, UID, marker, resource
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import ClusterUnreachable, Consequence, Failure
-from managed_agents_operator.engine.external import Changes, Sent
+from managed_agents_operator.engine.external import Changes, Made, Rival, Sent, Version
 from managed_agents_operator.engine.looks import (
     Absent,
     Delivery,
     LookAgent,
+    LookFile,
     LookKickoff,
     LookOwner,
     LookSearch,
@@ -42,9 +43,9 @@ KICKOFF = [{"type": "user.message", "text": "Go."}]
 
 @pytest.fixture
 async def id(connection) -> str:
-    seen = await connection.kind.create(resource(), CLAIM, lambda: True)
-    assert isinstance(seen, Remote)
-    return seen.id
+    seen = await connection.kind.create(resource(), CLAIM, {}, lambda: True)
+    assert isinstance(seen, Made)
+    return seen.remote.id
 
 
 def calls(control, since: int = 0) -> list[tuple[str, str]]:
@@ -59,17 +60,18 @@ def last(control) -> int:
 
 
 async def test_a_creation_carries_the_marker_of_its_claim(connection, control):
-    seen = await connection.kind.create(resource(title="T", initialEvents=KICKOFF), CLAIM, lambda: True)
+    made = await connection.kind.create(resource(title="T", initialEvents=KICKOFF), CLAIM, {}, lambda: True)
     [kept] = control.sessions()
     assert kept["metadata"] == marker(n=2)
     assert kept["events"] == [], "first events go out on their own"
-    assert connection.observatory.snapshot(seen.id) == seen
+    assert connection.observatory.snapshot(made.remote.id) == made.remote
+    assert made.tokens == {}
     assert connection.observatory.keeps_metadata
     assert calls(control) == [("POST", "/v1/sessions")]
 
 
 async def test_nothing_is_sent_once_the_permit_is_over(connection, control):
-    outcome = await connection.kind.create(resource(), CLAIM, lambda: False)
+    outcome = await connection.kind.create(resource(), CLAIM, {}, lambda: False)
     assert (outcome.consequence, outcome.reason) == (Consequence.LATER, "PermitExpired")
     outcome = await connection.kind.send(resource(initialEvents=KICKOFF), "sesn_1", lambda: False)
     assert outcome.certain
@@ -80,14 +82,17 @@ async def test_nothing_is_sent_once_the_permit_is_over(connection, control):
 TOKENS = [
     ({}, "Secret team/gh does not exist", "it is not there"),
     ({"token": "  \n"}, "token in Secret team/gh is empty", "a blank token would be refused, and name no Secret"),
+    ({"token": b"\xff\xfe"}, "token in Secret team/gh is no text", "no header of git could carry it"),
+    ({"other": "x"}, "token in Secret team/gh is missing", "the key is another"),
 ]
 
 
 @pytest.mark.parametrize(("values", "told", "why"), TOKENS)
 async def test_without_its_token_nothing_is_sent(connection, control, values, told, why):
-    connection.vault.values = {("team", "gh", key): value for key, value in values.items()}
+    if values:
+        connection.cupboard.put("Secret", "gh", **values)
     wish = resource(resources=[PRIVATE])
-    outcome = await connection.kind.create(wish, CLAIM, lambda: True)
+    outcome = await connection.kind.create(wish, CLAIM, {}, lambda: True)
     assert (outcome.consequence, outcome.reason) == (Consequence.LATER, "SecretMissing"), why
     assert outcome.message == f"{told}: create it, nothing else is needed"
     assert await connection.kind.observe(wish, LookTokens()) == outcome.message
@@ -95,9 +100,9 @@ async def test_without_its_token_nothing_is_sent(connection, control, values, to
 
 
 async def test_a_cluster_that_does_not_answer_is_no_doubt_about_a_creation(connection, control):
-    connection.vault.down = True
+    connection.cupboard.down = True
     wish = resource(resources=[PRIVATE])
-    outcome = await connection.kind.create(wish, CLAIM, lambda: True)
+    outcome = await connection.kind.create(wish, CLAIM, {}, lambda: True)
     assert outcome.certain
     with pytest.raises(ClusterUnreachable):
         await connection.kind.observe(wish, LookTokens())
@@ -106,20 +111,21 @@ async def test_a_cluster_that_does_not_answer_is_no_doubt_about_a_creation(conne
 
 async def test_a_token_is_sent_and_told_to_nobody(connection, control, caplog):
     caplog.set_level(logging.DEBUG)
-    connection.vault.values = {("team", "gh", "token"): f"{TOKEN}\n"}
+    connection.cupboard.put("Secret", "gh", token=f"{TOKEN}\n")
     wish = resource(resources=[PRIVATE])
     assert await connection.kind.observe(wish, LookTokens()) == ""
-    seen = await connection.kind.create(wish, CLAIM, lambda: True)
+    made = await connection.kind.create(wish, CLAIM, {}, lambda: True)
     [kept] = control.sessions()
     assert list(kept["tokens"].values()) == [TOKEN]
     echo = {"error": {"type": "invalid_request_error", "message": f"authorization_token: '{TOKEN}' is no token"}}
     control.fault("answer", method="POST", status=400, body=echo)
-    refused = await connection.kind.create(wish, CLAIM, lambda: True)
+    refused = await connection.kind.create(wish, CLAIM, {}, lambda: True)
     control.fault("answer", method="POST", status=500, body=echo)
-    unclear = await connection.kind.create(wish, CLAIM, lambda: True)
+    unclear = await connection.kind.create(wish, CLAIM, {}, lambda: True)
     assert "authorizationTokenSecretRef" in refused.message
-    told = [repr(seen), repr(refused), repr(unclear), repr(connection.client), caplog.text]
-    told.append(json.dumps(dict(connection.kind.project(wish, seen))))
+    assert made.tokens == {"repo": Version("uid-of-gh", "1")}
+    told = [repr(made), repr(refused), repr(unclear), repr(connection.client), caplog.text]
+    told.append(json.dumps(dict(connection.kind.project(wish, made.remote))))
     assert not [text for text in told if TOKEN in text]
     key = control.api_keys()[0]["secret"]
     assert not [text for text in told if key in text]
@@ -145,7 +151,7 @@ OUTCOMES = [
 @pytest.mark.parametrize(("fault", "consequence", "reason"), OUTCOMES)
 async def test_what_follows_from_a_creation_that_failed(connection, control, fault, consequence, reason):
     control.fault(method="POST", **fault)
-    outcome = await connection.kind.create(resource(), CLAIM, lambda: True)
+    outcome = await connection.kind.create(resource(), CLAIM, {}, lambda: True)
     assert (outcome.consequence, outcome.reason) == (consequence, reason)
     assert len(calls(control)) == 1
     assert (connection.circuit.failure is not None) == (consequence is Consequence.BLOCKED)
@@ -246,6 +252,8 @@ async def test_each_look_is_answered_with_what_was_seen(connection, control, id)
     assert isinstance(await look(connection, LookSession("sesn_none")), Absent)
     assert await look(connection, LookAgent("agent_sample")) is True
     assert await look(connection, LookAgent("agent_none")) is False
+    assert await look(connection, LookFile("file_sample")) is True
+    assert await look(connection, LookFile("file_none")) is False
     assert isinstance(await look(connection, LookStop(id)), Stop)
     stray = await look(connection, LookStray(id))
     assert isinstance(stray, Stray)
@@ -258,7 +266,14 @@ async def test_each_look_is_answered_with_what_was_seen(connection, control, id)
     assert (await look(connection, LookStray(id))).spoken_to
 
 
-LOOKS = [LookSession("sesn_1"), LookAgent("agent_1"), LookStray("sesn_1"), LookKickoff("sesn_1"), LookStop("sesn_1")]
+LOOKS = [
+    LookSession("sesn_1"),
+    LookAgent("agent_1"),
+    LookFile("file_1"),
+    LookStray("sesn_1"),
+    LookKickoff("sesn_1"),
+    LookStop("sesn_1"),
+]
 
 
 @pytest.mark.parametrize("what", LOOKS, ids=lambda what: type(what).__name__)
@@ -272,11 +287,11 @@ async def test_a_look_that_fails_tells_no_more_than_that(connection, control, wh
 
 
 async def test_an_owner_is_looked_for_where_we_may_look(connection):
-    connection.objects.held["team", "there"] = {}
-    assert await look(connection, LookOwner("team", "there"))
-    assert not await look(connection, LookOwner("team", "gone"))
-    connection.kind._namespaces = ("other",)
-    assert not await look(connection, LookOwner("team", "there"))
+    connection.objects.held["team", "there"] = {"metadata": {"uid": "uid-there"}}
+    assert await look(connection, LookOwner("team", "there")) == "uid-there"
+    assert await look(connection, LookOwner("team", "gone")) == ""
+    connection.kind._looking._namespaces = ("other",)
+    assert await look(connection, LookOwner("team", "there")) == ""
 
 
 async def test_a_search_is_ordered_and_given_up_once_the_id_is_known(connection, id):
@@ -297,6 +312,21 @@ async def test_what_is_known_without_asking(connection, control, id):
     gone = connection.kind.sight(resource({"id": id}))
     assert gone.remote is None
     assert gone.absent.workspace == "wrkspc_1"
+    assert calls(control, since) == []
+
+
+async def test_what_is_known_of_mounts_and_of_others(connection, control, id):
+    wish = resource({"id": id}, sessionId=id, resources=[PRIVATE])
+    rivals = [Rival("team", name, f"uid-{name}", connection.clock.wall(), has_it=False) for name in ("own", "other")]
+    connection.roll.others[id] = tuple(rivals)
+    connection.cupboard.put("Secret", "gh", token=TOKEN)
+    since = last(control)
+    sight = connection.kind.sight(wish)
+    assert sight.sources == {("Secret", "gh"): Version("uid-of-gh", "1")}
+    assert (sight.uploads, sight.uploads_at) == (None, float("-inf"))
+    assert [rival.name for rival in sight.rivals] == ["other"]
+    assert not sight.mass_loss
+    assert connection.kind.sight(resource({"id": id})).rivals == (), "only asked where spec names a session"
     assert calls(control, since) == []
 
 

@@ -300,3 +300,88 @@ async def test_ten_thousand_unchanged_sessions_are_neither_parsed_nor_rung(conne
     await sweeps.full()
     assert connection.board.sessions == []
     assert all(connection.observatory.snapshot(id).wire is seen for id, seen in before.items())
+
+
+# losses of many at once
+
+
+async def test_when_all_go_missing_at_once_none_is_believed_to_be_lost(connection, control):
+    ids = [await make(connection, f"uid-{n}") for n in range(20)]
+    await connection.sweeps.full()
+    for id in ids[:10]:
+        control.delete(id)
+    connection.board.clear()
+    await connection.sweeps.full()
+    assert [connection.observatory.mass_loss(id) for id in ids] == [True] * 10 + [False] * 10
+    assert sorted(connection.board.sessions) == sorted(ids[:10]), "they are looked at all the same"
+
+
+async def test_when_most_are_shown_again_the_rest_is_looked_at(connection, play):
+    ids = [f"sesn_{n}" for n in range(20)]
+    for n, id in enumerate(ids):
+        connection.track(id, f"uid-{n}")
+    items = [item(id, f"uid-{n}") for n, id in enumerate(ids)]
+    await play(items).full()
+    await play(items[10:]).full()
+    assert connection.observatory.mass_loss(ids[0])
+    for id in ids[:10]:
+        connection.observatory.gone(id, None, connection.clock.monotonic())
+    connection.board.clear()
+    await play(items[2:]).full()
+    assert not any(map(connection.observatory.mass_loss, ids))
+    assert set(connection.board.sessions) >= set(ids[:2]), "they were held, and may be lost now"
+
+
+async def test_404s_between_two_sweeps_count_like_a_sweep(connection, play):
+    ids = [f"sesn_{n}" for n in range(20)]
+    for n, id in enumerate(ids):
+        connection.track(id, f"uid-{n}")
+    await play([item(id, f"uid-{n}") for n, id in enumerate(ids)]).full()
+    for id in ids[:6]:
+        connection.observatory.gone(id, None, connection.clock.monotonic())
+    assert [connection.observatory.mass_loss(id) for id in ids] == [True] * 6 + [False] * 14
+
+
+# What status says of a session that is not shown; why it does not count.
+NO_LOSSES = [
+    ({"archivedAt": "2026-11-22T09:30:00Z"}, "it was archived"),
+    ({"state": "terminated"}, "it has ended"),
+    ({"conditions": [{"type": "Ready", "status": "False", "reason": "Lost"}]}, "it is known to be lost"),
+]
+
+
+@pytest.mark.parametrize(("status", "why"), NO_LOSSES)
+async def test_what_is_known_to_be_over_is_no_loss(connection, play, status, why):
+    for n in range(20):
+        connection.track(f"sesn_{n}", f"uid-{n}", **(status if n < 10 else {}))
+    await play([item(f"sesn_{n}", f"uid-{n}") for n in range(11, 20)]).full()
+    assert not any(connection.observatory.mass_loss(f"sesn_{n}") for n in range(20)), why
+
+
+async def test_sessions_made_while_the_listing_runs_are_no_loss(connection, play):
+    def made() -> None:
+        for n in range(10):
+            connection.observatory.put(wire(id=f"sesn_new_{n}"), connection.clock.monotonic())
+            connection.track(f"sesn_new_{n}", f"uid-{n}")
+
+    await play(made, []).full()
+    await play([]).full()
+    assert connection.observatory.mass_loss("sesn_new_0"), "but if the next does not show them, they are"
+
+
+async def test_what_was_archived_in_between_is_no_loss(connection, play):
+    for n in range(10):
+        connection.track(f"sesn_{n}", f"uid-{n}")
+        ended = wire(id=f"sesn_{n}", archived_at="2026-11-22T09:30:00Z")
+        connection.observatory.put(ended, connection.clock.monotonic())
+    await play([]).full()
+    assert not connection.observatory.mass_loss("sesn_0")
+
+
+async def test_what_we_deleted_ourselves_is_no_loss(connection, control):
+    ids = [await make(connection, f"uid-{n}") for n in range(10)]
+    await connection.sweeps.full()
+    for id in ids:
+        await connection.kind.delete(id, "Delete")
+    await connection.sweeps.full()
+    assert not any(map(connection.observatory.mass_loss, ids))

@@ -1,6 +1,7 @@
 """The control API: the log, the journal, edits from outside, and its client over HTTP."""
 
 import asyncio
+import hashlib
 from typing import Any
 
 import httpx
@@ -55,6 +56,30 @@ async def test_the_journal_forgets_nothing(raw: httpx.AsyncClient, control: Cont
     assert len(control.sessions(workspace=journal[3]["workspace"])) == 1
     assert [entry["id"] for entry in control.sessions(alive=True)] == [ids[0], journal[3]["id"]]
     assert [entry["name"] for entry in control.workspaces()] == ["default", "other"]
+
+
+async def test_all_files_are_told_with_their_digest(raw: httpx.AsyncClient, control: Control, bare: Any) -> None:
+    before = {file["id"] for file in control.files()}
+    mine = (await raw.post("/v1/files", files={"file": ("a.txt", b"abc", "text/plain")})).json()["id"]
+    theirs = (
+        await raw.post("/v1/files", files={"file": ("b.txt", b"")}, headers={"x-api-key": control.other_key()})
+    ).json()["id"]
+    session = await raw.post("/v1/sessions", json={**bare, "resources": [{"type": "file", "file_id": mine}]})
+    told = {file["id"]: file for file in control.files() if file["id"] not in before}
+
+    assert set(told) == {mine, theirs}
+    assert told[mine]["workspace"] != told[theirs]["workspace"]
+    assert {key: told[mine][key] for key in ("filename", "mime_type", "size", "scope")} == {
+        "filename": "a.txt",
+        "mime_type": "text/plain",
+        "size": 3,
+        "scope": None,
+    }
+    assert told[mine]["sha256"] == hashlib.sha256(b"abc").hexdigest()
+    copies = [file for file in control.files(scoped=True) if file["scope"] is not None]
+    assert [(copy["scope"], copy["sha256"]) for copy in copies] == [(session.json()["id"], told[mine]["sha256"])]
+    await raw.delete(f"/v1/files/{mine}")
+    assert mine not in {file["id"] for file in control.files()}
 
 
 async def test_edits_from_outside(client: AsyncAnthropic, control: Control, bare: Any) -> None:

@@ -286,6 +286,52 @@ async def test_list_lag_seconds(api: Api, control: Control) -> None:
     assert len((await api.http.get("/v1/sessions")).json()["data"]) == 1
 
 
+async def test_files_list_lag_seconds(api: Api, control: Control) -> None:
+    control.modes(files_list_lag_seconds=10)
+    file = (await api.http.post("/v1/files", files={"file": ("a.txt", b"a")})).json()["id"]
+
+    async def listed() -> bool:
+        return file in [one["id"] for one in (await api.http.get("/v1/files")).json()["data"]]
+
+    assert not await listed()
+    assert (await api.http.get(f"/v1/files/{file}")).status_code == 200, "only lists lag"
+    control.advance(10)
+    assert await listed()
+
+
+async def test_mounts_while_running_refused(api: Api, control: Control) -> None:
+    repository = {"type": "github_repository", "url": "https://github.com/acme/shop"}
+    session = await api.create(initial_events=[api.message], resources=[{**FILE, "mount_path": "/a"}, repository])
+    file, repository = (f"/v1/sessions/{session['id']}/resources/{mounted['id']}" for mounted in session["resources"])
+
+    async def tried() -> list[int]:
+        added = await api.post(session["id"], "/resources", FILE)
+        renewed = await api.http.post(repository, json={"authorization_token": "ghp_2"})
+        removed = await api.http.delete(file)
+        return [added.status_code, renewed.status_code, removed.status_code]
+
+    control.modes(mounts_while_running_refused=True)
+    assert await tried() == [400, 400, 400]
+    control.finish(session["id"])
+    assert await tried() == [200, 200, 200]
+
+
+async def test_empty_resource_answers(api: Api, control: Control) -> None:
+    repository = {"type": "github_repository", "url": "https://github.com/acme/shop"}
+    session = await api.create(resources=[{**FILE, "mount_path": "/a"}, repository])
+    file, repository = (f"/v1/sessions/{session['id']}/resources/{mounted['id']}" for mounted in session["resources"])
+    control.modes(empty_resource_answers=True)
+    answers = [
+        await api.post(session["id"], "/resources", FILE),
+        await api.http.post(repository, json={"authorization_token": "ghp_2"}),
+        await api.http.delete(file),
+    ]
+
+    assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"")] * 3
+    assert [mounted["type"] for mounted in control.session(session["id"])["resources"]] == ["github_repository", "file"]
+    assert list(control.session(session["id"])["tokens"].values()) == ["ghp_2"]
+
+
 async def test_stuck_after_interrupt(api: Api, control: Control) -> None:
     control.modes(stuck_after_interrupt=True)
     session = await api.run()

@@ -61,12 +61,13 @@ class Answer(Generic[Value_co]):
 
 @dataclass(frozen=True)
 class Received:
-    """One HTTP answer as it came. `secrets` are texts that no message may hold."""
+    """One HTTP answer as it came. `secrets` are texts that no message may hold; `quiet`: none of its words may be."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    quiet: bool = False
 
     @property
     def workspace(self) -> str | None:
@@ -100,7 +101,7 @@ class Received:
         )
 
     def _error(self, now: Callable[[], datetime]) -> ClaudeError:
-        told = "" if 300 <= self.status < 400 else _told(self.body)
+        told = "" if self.quiet or 300 <= self.status < 400 else _told(self.body)
         message = clean(told, self.secrets, self._request_id) or _phrase(self.status)
         if self.status == 429 or self.status >= 500:
             kind = {429: RateLimited, 529: Overloaded}.get(self.status, ServerFault)

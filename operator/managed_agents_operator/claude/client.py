@@ -1,4 +1,4 @@
-"""The Managed Agents API, one method for each call that we make.
+"""The Managed Agents API, one method for each call that we make; files and the resources of sessions have their own.
 
 Built by the app, one for each connection, and called by the kinds. Every method is one HTTP call that is never repeated
 here and raises a `ClaudeError` unless it succeeds; tickets for the budget are got before. `{id}` in a path is always
@@ -16,10 +16,12 @@ from pydantic import ValidationError
 
 from managed_agents_operator.claude.answers import Answer
 from managed_agents_operator.claude.exchange import Credentials, Exchange
+from managed_agents_operator.claude.files import Files
 from managed_agents_operator.claude.health import Health
 from managed_agents_operator.claude.models import Event, Page, Session
 from managed_agents_operator.claude.pages import PAGE_SIZE, BeforePage, walk
 from managed_agents_operator.claude.quota import Budget, Clock
+from managed_agents_operator.claude.resources import Resources
 from managed_agents_operator.claude.transport import READ_SECONDS
 
 Order = Literal["asc", "desc"]
@@ -59,6 +61,8 @@ class Client:
             budget=budget,
         )
         self.budget = budget
+        self.files = Files(self._exchange)
+        self.resources = Resources(self._exchange)
 
     async def __aenter__(self) -> Self:
         await self._exchange.__aenter__()

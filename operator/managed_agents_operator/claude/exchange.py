@@ -36,6 +36,8 @@ API_VERSION = "2023-06-01"
 BETA = "managed-agents-2026-04-01"
 
 Value = TypeVar("Value")
+Parts = Mapping[str, tuple[str, bytes, str]]
+"""The files of a multipart body by field: name, content, media type."""
 Credentials = Callable[[], Mapping[str, str]]
 
 
@@ -93,6 +95,7 @@ class Exchange:
         path: Sequence[str],
         *,
         body: Mapping[str, Any] | None = None,
+        parts: Parts | None = None,
         query: Sequence[tuple[str, str]] = (),
         creates: bool = False,
         sends: bool = False,
@@ -102,14 +105,15 @@ class Exchange:
         """One call; `path` are its parts below `/v1`, ids among them.
 
         `creates` uses the budget of creations and, like `sends`, the longer time-out. `secrets` are texts of the body
-        that no message may hold, since the API may repeat what it does not like. `read` makes the value of the
+        that no message may hold, since the API may repeat what it does not like; of an answer to `parts` no word is
+        repeated at all, since any of it may be from a content that nobody knows. `read` makes the value of the
         JSON (None when the body was empty) and raises `ValueError` with the words for people when it is not what was
         asked for. Raises any `ClaudeError`.
         """
         bucket = None if self._budget is None else self._budget.creates if creates else self._budget.requests
         try:
             url = self._url(path, query)
-            received = await self._send(method, url, body, bucket, secrets=secrets, slow=creates or sends)
+            received = await self._send(method, url, body, parts, bucket, secrets=secrets, slow=creates or sends)
             answer = received.answer(read, self._clock.wall)
         except ClaudeError as error:
             self._learn(error, bucket)
@@ -132,6 +136,7 @@ class Exchange:
         method: str,
         url: str,
         body: Mapping[str, Any] | None,
+        parts: Parts | None,
         bucket: Bucket | None,
         *,
         secrets: Sequence[str],
@@ -151,8 +156,11 @@ class Exchange:
         trouble: ClaudeError
         try:
             async with asyncio.timeout(whole):
-                answer = await self._http.request(method, url, content=content, headers=headers, timeout=timeouts(read))
-                return Received(answer.status_code, answer.headers, answer.content, (*signed, *secrets))
+                answer = await self._http.request(
+                    method, url, content=content, files=parts, headers=headers, timeout=timeouts(read)
+                )
+                hidden = (*signed, *secrets)
+                return Received(answer.status_code, answer.headers, answer.content, hidden, quiet=parts is not None)
         except Exception as failure:  # noqa: BLE001 - whatever came, it was no answer
             trouble = what_failed(failure, self._server)
             log.debug("%s failed: %s", method, type(failure).__name__)

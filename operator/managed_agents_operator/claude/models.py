@@ -180,6 +180,26 @@ class Session(Wire):
     archived_at: str | None = None
 
 
+class Scope(Wire):
+    """What a file belongs to: `type` is `session`, `id` is that session's."""
+
+    type: str | None = None
+    id: str | None = None
+
+
+class File(Wire):
+    """A file, from `/v1/files`. One with a `scope` is a session's own: a copy that it mounted, or what it made."""
+
+    id: Annotated[str, Field(strict=True, min_length=1)]
+    type: str | None = None
+    filename: str | None = None
+    mime_type: str | None = None
+    size_bytes: int | None = None
+    created_at: str | None = None
+    expires_at: str | None = None
+    scope: Scope | None = None
+
+
 class StopReason(Wire):
     """Why a session went idle; `event_ids` are what it waits for when `type` is `requires_action`."""
 
@@ -188,12 +208,17 @@ class StopReason(Wire):
 
 
 class Event(Wire):
-    """An event of a session, from `/v1/sessions/{id}/events`. `processed_at` is null while it is queued."""
+    """An event of a session, from `/v1/sessions/{id}/events`. `processed_at` is null while it is queued.
+
+    `name` and `mcp_server_name` are those of a tool that is used.
+    """
 
     id: str | None = None
     type: str = ""
     processed_at: str | None = None
     content: Any = None
+    name: str | None = None
+    mcp_server_name: str | None = None
     stop_reason: StopReason | None = None
 
 

@@ -6,7 +6,7 @@ for the caller.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from managed_agents_operator.claude.answers import Answer
@@ -18,6 +18,7 @@ Item = TypeVar("Item")
 PAGE_SIZE = 100
 SMALL_PAGE_SIZE = 20
 """Asked for when a server refuses the other one: the default of the servers that document theirs."""
+SIZES = (PAGE_SIZE, SMALL_PAGE_SIZE)
 MOST_EMPTY_PAGES = 50
 """In a row. A filter may leave pages empty, but not for ever."""
 
@@ -27,14 +28,18 @@ BeforePage = Callable[[], Awaitable[object]]
 
 
 async def walk(
-    fetch: Fetch[Item], identify: Callable[[Item], str | None], before_page: BeforePage | None
+    fetch: Fetch[Item],
+    identify: Callable[[Item], str | None],
+    before_page: BeforePage | None,
+    sizes: Sequence[int] = SIZES,
 ) -> AsyncIterator[Answer[Page[Item]]]:
     """Every page of a list, from its start to the cursor that is null or empty.
 
-    `before_page` is awaited before each call. Raises `CursorRefused` when a later page is refused, and `Unreadable`
-    when pages repeat: what was seen so far is then no whole list. Other `ClaudeError`s come as they are.
+    `before_page` is awaited before each call; `sizes` are tried one after another while the first page is refused.
+    Raises `CursorRefused` when a later page is refused, and `Unreadable` when pages repeat: what was seen so far is
+    then no whole list. Other `ClaudeError`s come as they are.
     """
-    size, cursor = PAGE_SIZE, None
+    (size, *smaller), cursor = sizes, None
     cursors: set[str] = set()
     seen: set[str] = set()
     empty = 0
@@ -46,9 +51,9 @@ async def walk(
         except BadRequest as refusal:
             if cursor is not None:
                 raise _refused_midway(refusal) from refusal
-            if size == SMALL_PAGE_SIZE:
+            if not smaller:
                 raise
-            size = SMALL_PAGE_SIZE
+            size = smaller.pop(0)
             continue
         yield answer
         page = answer.value

@@ -58,7 +58,7 @@ class Cell:
 
     def retry(self) -> None:
         """What was refused, or waits for its next try, is tried again at once."""
-        self.memory = replace(self.memory, retry=True, backoff=None)
+        self.memory = replace(self.memory, retry=True, backoff=None, refusals={}, missing={})
 
     @property
     def namespace(self) -> str:
@@ -74,6 +74,16 @@ class Cell:
     def created(self) -> datetime:
         """When it was made."""
         return datetime.fromisoformat(self.body["metadata"]["creationTimestamp"])
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether it only observes."""
+        return (self.body.get("spec") or {}).get("managementPolicy") == "Observe"
+
+    @property
+    def deleting(self) -> bool:
+        """Whether its deletion was asked for."""
+        return "deletionTimestamp" in self.body["metadata"]
 
     @property
     def resource_version(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Self
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
+from managed_agents_operator.api.session import CLAIM_ANNOTATION, METADATA_OWNER, METADATA_UID, Session
 
 LONGEST_NUMBER = 9
 """Digits of an incarnation: what is longer nobody of us wrote, and it would fit no status."""
@@ -80,6 +80,13 @@ class Claim(BaseModel):
             return datetime.fromisoformat(self.at)
         except ValueError:
             return None
+
+
+def replacing(resource: Session) -> bool:
+    """Whether a claim of a resource stands for a session that is to take the place of the one in status."""
+    claim, status = Claim.parse(resource.metadata.annotations.get(CLAIM_ANNOTATION)), resource.status
+    own = claim is not None and claim.uid == resource.metadata.uid
+    return status.id is not None and own and claim is not None and claim.n > (status.incarnation or 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,10 +147,14 @@ class Keeper:
         return uid in self._cells
 
     def rivals(self, session_id: str, uid: str) -> tuple[Rival, ...]:
-        """Every other resource that has this session in its status, or wants it by its spec; the oldest first."""
+        """Every other resource that has this session in its status, or wants it by its spec; the oldest first.
+
+        Those that only observe it are no rivals.
+        """
         having = set(self._index.having(session_id))
         cells = (self._cells[other] for other in {*having, *self._index.wanting(session_id)} - {uid})
-        rivals = (Rival(c.namespace, c.name, c.uid, c.created, c.uid in having) for c in cells if not c.gone)
+        claimants = (c for c in cells if not c.gone and not c.only_looks and (c.uid in having or not c.deleting))
+        rivals = (Rival(c.namespace, c.name, c.uid, c.created, c.uid in having) for c in claimants)
         return tuple(sorted(rivals, key=lambda rival: (rival.created, rival.uid)))
 
     def last_event_age(self) -> float:

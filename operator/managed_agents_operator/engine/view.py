@@ -18,7 +18,7 @@ from managed_agents_operator.api.session import (
     Session,
     immutable_part,
 )
-from managed_agents_operator.engine.claim import Claim, Marker, digest
+from managed_agents_operator.engine.claim import Claim, Marker, digest, replacing
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Sight
 from managed_agents_operator.engine.looks import Look, LookSession
@@ -137,10 +137,10 @@ class View:
         """The claim, if it was made for this very resource."""
         return self.claim if self.claim and self.claim.uid == self.uid else None
 
-    @property
+    @cached_property
     def replacing(self) -> bool:
         """Whether a claim stands for a session that is to take the place of the one in status."""
-        return self.id is not None and self.own_claim is not None and self.own_claim.n > self.incarnation
+        return replacing(self.resource)
 
     @property
     def adopting(self) -> bool:

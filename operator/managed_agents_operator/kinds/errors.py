@@ -7,6 +7,7 @@ they name the field of the spec that it seems to be about.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from managed_agents_operator.api.session import SessionSpec
 from managed_agents_operator.claude.errors import (
@@ -64,18 +65,27 @@ def failure(error: ClaudeError, now: float, *, creates: bool = False) -> Failure
     return Failure(Consequence.UNCLEAR, "Unreachable", error.message, retry_at=after, workspace=error.workspace)
 
 
-def refused_spec(failure: Failure, spec: SessionSpec) -> Failure:
+def refused_spec(failure: Failure, spec: SessionSpec, files: Mapping[str, str]) -> Failure:
     """A refused creation, told with the field to mend; any other failure as it is."""
+    return refused(failure, "the session", field_of(failure.message, spec, files))
+
+
+def refused(failure: Failure, what: str, field: str) -> Failure:
+    """A refusal told with the field to mend; any other failure as it is."""
     if failure.consequence is not Consequence.REFUSED:
         return failure
-    where = field_of(failure.message, spec)
-    message = f"the API refused the session: {failure.message.rstrip('.')}; mend {where}"
+    message = f"the API refused {what}: {failure.message.rstrip('.')}; mend {field}"
     return Failure(failure.consequence, failure.reason, message, workspace=failure.workspace)
 
 
-def field_of(message: str, spec: SessionSpec) -> str:
-    """The field of the spec that a refusal is about: the one whose id it names, else the one whose word it uses."""
-    named = [(id, field) for id, field in _ids(spec) if re.search(rf"(?<![\w-]){re.escape(id)}(?![\w-])", message)]
+def field_of(message: str, spec: SessionSpec, files: Mapping[str, str]) -> str:
+    """The field of the spec that a refusal is about: the one whose id it names, else the one whose word it uses.
+
+    `files` are the ids of what was uploaded, by name of the mount.
+    """
+    named = [
+        (id, field) for id, field in _ids(spec, files) if re.search(rf"(?<![\w-]){re.escape(id)}(?![\w-])", message)
+    ]
     if named:
         # What is named in full is meant, not an id that is a part of it.
         return max(named, key=lambda one: len(one[0]))[1]
@@ -101,13 +111,16 @@ def field_of(message: str, spec: SessionSpec) -> str:
     return next((field for word, field in words.items() if word in low), "the spec (most likely spec.agent.id)")
 
 
-def _ids(spec: SessionSpec) -> list[tuple[str, str]]:
-    ids = [(spec.agent.id, "spec.agent.id"), (spec.environment.id, "spec.environment.id")]
+def _ids(spec: SessionSpec, files: Mapping[str, str]) -> list[tuple[str, str]]:
+    ids = [(spec.agent.id, "spec.agent.id")] if spec.agent else []
+    ids += [(spec.environment.id, "spec.environment.id")] if spec.environment else []
     ids += [(vault.id, f"spec.vaults[{at}].id") for at, vault in enumerate(spec.vaults)]
     for resource in spec.resources:
         where = f"spec.resources[{resource.name}]"
-        if resource.file:
+        if resource.file and resource.file.file_id:
             ids.append((resource.file.file_id, f"{where}.file.fileId"))
+        elif resource.file and (upload := files.get(resource.name)):
+            ids.append((upload, f"{where}.file"))
         elif resource.github_repository:
             ids.append((resource.github_repository.url, f"{where}.githubRepository.url"))
         elif resource.memory_store:

@@ -6,7 +6,9 @@ is asked without it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from managed_agents_operator.api.status import Kickoff
@@ -22,6 +24,10 @@ FIRST = ("user.message", "user.define_outcome")
 IDLE = "session.status_idle"
 STARTED = "session.status_running"
 FROM_CLIENTS = ("user.", "system.message")
+TOOLS = ("agent.tool_use", "agent.mcp_tool_use", "agent.custom_tool_use")
+QUESTIONS = 100
+"""Uses of tools that are read for those that wait for an answer: they are the youngest."""
+_NAME = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 Order = Literal["asc", "desc"]
 
@@ -62,7 +68,42 @@ async def delivery(
 
 
 async def stop(client: Client, id: str, kickoff: Kickoff | None, *, over: bool = False) -> Stop:
-    """The last idle event, and whether it came after our own first events; `over` tells that one that did was seen."""
+    """The last idle event, and whether it came after our own first events; `over` tells that one that did was seen.
+
+    What it waits for is told by the names of the tools, never by what they were given.
+    """
+    seen = await _last_stop(client, id, kickoff, over=over)
+    if seen.reason != "requires_action" or not seen.asked:
+        return seen
+    names = await _tools(client, id, set(seen.asked))
+    return replace(seen, asked=tuple(f"{names[event]} ({event})" if event in names else event for event in seen.asked))
+
+
+async def _tools(client: Client, id: str, wanted: set[str]) -> dict[str, str]:
+    """The tools by the ids of the events that use them, as far as those are found."""
+    found: dict[str, str] = {}
+    read = 0
+    try:
+        async for event in _events(client, id, TOOLS, "desc"):
+            read += 1
+            if event.id in wanted and (name := _tool(event)):
+                found[event.id] = name
+            if len(found) == len(wanted) or read == QUESTIONS:
+                break
+    except CursorRefused:
+        raise
+    except (NotFound, BadRequest):
+        return {}
+    return found
+
+
+def _tool(event: Event) -> str | None:
+    """Its name, with that of its server; None where it is no name that belongs into a message."""
+    words = [event.name or "", *([event.mcp_server_name] if event.mcp_server_name else [])]
+    return "/".join(reversed(words)) if all(map(_NAME.fullmatch, words)) else None
+
+
+async def _last_stop(client: Client, id: str, kickoff: Kickoff | None, *, over: bool) -> Stop:
     sent = set(kickoff.event_ids or ()) if kickoff else set()
     last: Event | None = None
     try:

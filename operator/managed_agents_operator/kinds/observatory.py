@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
 from managed_agents_operator.claude.models import Session, fingerprint
 from managed_agents_operator.engine.claim import Marker
+from managed_agents_operator.engine.external import Rival
 from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.kinds.losses import Losses
 from managed_agents_operator.kinds.projection import remote
+from managed_agents_operator.kinds.roster import Roster
 
 log = logging.getLogger(__name__)
 
@@ -38,22 +41,6 @@ class Bells:
     resource: Callable[[str], None]
 
 
-class Roster(Protocol):
-    """Whom there are resources for; what of the keeper is asked here."""
-
-    def tracked(self) -> Mapping[str, Mapping[str, Any]]:
-        """Session id to status, of every resource that has one."""
-        ...
-
-    def tracks(self, session_id: str) -> bool:
-        """Whether a resource has this session in its status."""
-        ...
-
-    def knows(self, uid: str) -> bool:
-        """Whether a resource of this uid is there."""
-        ...
-
-
 class Observatory:
     """Snapshots of sessions. Times are monotonic.
 
@@ -66,6 +53,7 @@ class Observatory:
         self._entries: dict[str, Entry] = {}
         self._absent: dict[str, Absent] = {}
         self._missing: dict[str, float] = {}
+        self._losses = Losses()
         self._by_uid: dict[str, set[str]] = {}
         self._cluster = cluster
         self._namespaces = namespaces
@@ -99,14 +87,18 @@ class Observatory:
         """Metadata was seen to be kept on this connection; the contrary is never proved."""
         self.keeps_metadata = self.keeps_metadata or kept
 
-    def gone(self, id: str, workspace: str | None, seen_at: float) -> Remote | Absent:
-        """A 404 came for a session; answers the newest, as `put` does."""
+    def gone(self, id: str, workspace: str | None, seen_at: float, *, ours: bool = False) -> Remote | Absent:
+        """A 404 came for a session, or `ours`: we deleted it. Answers the newest, as `put` does."""
         entry, known = self._entries.get(id), self._absent.get(id)
         if entry is not None and entry.remote.seen_at > seen_at and known is None:
             return entry.remote
         if known is None or known.seen_at <= seen_at:
             known = self._absent[id] = Absent(workspace, seen_at)
         self._missing.pop(id, None)
+        if ours:
+            self._losses.ended(id)
+        else:
+            self._losses.gone(id)
         return known
 
     def snapshot(self, id: str) -> Remote | None:
@@ -121,6 +113,14 @@ class Observatory:
     def missing_at(self, id: str) -> float | None:
         """When a listing began that should have shown it and did not."""
         return self._missing.get(id)
+
+    def mass_loss(self, id: str) -> bool:
+        """Whether it went missing together with so many others that nothing is concluded from it."""
+        return self._losses.holds(id)
+
+    def rivals(self, id: str, uid: str) -> tuple[Rival, ...]:
+        """Who else of this cluster wants a session."""
+        return self._roster.rivals(id, uid)
 
     def strays(self, uid: str, id: str | None) -> tuple[Remote, ...]:
         """Sessions with this uid in their marker, whether they have ended or not, but the one with that id."""
@@ -165,13 +165,23 @@ class Observatory:
     def missed(self, expected: Iterable[str], listed: Mapping[str, float], began: float) -> None:
         """A whole listing is over: those that it should have shown and did not are to be looked at."""
         for id in expected:
-            if id in listed or id in self._absent:
-                continue
-            seen = self._entries.get(id)
-            if seen is not None and (seen.remote.seen_at >= began or seen.remote.terminal):
+            if id in listed or id in self._absent or self._explained(id, began):
                 continue
             self._missing[id] = began
             self._bells.session(id)
+
+    def weigh(self, living: Collection[str], listed: Mapping[str, float], began: float) -> None:
+        """A full listing is over: whether more of those that live went missing than can be true."""
+        missing = {id for id in living if id not in listed and not self._explained(id, began)}
+        for id in self._losses.swept(living, missing):
+            self._bells.session(id)
+
+    def _explained(self, id: str, began: float) -> bool:
+        """Whether it need not be in a listing that began then: it ended, or was seen later."""
+        entry = self._entries.get(id)
+        if entry is None or id in self._absent:
+            return False
+        return entry.remote.seen_at >= began or entry.remote.terminal
 
     def forget(self, listed: Mapping[str, float], began: float) -> None:
         """Sessions of nobody here that are not listed any more are not kept; one just made is younger than the list."""
@@ -209,6 +219,7 @@ class Observatory:
     def _shown(self, id: str, seen_at: float) -> None:
         if self._missing.get(id, float("inf")) <= seen_at:
             del self._missing[id]
+        self._losses.shown(id)
 
     def _unindex(self, id: str) -> None:
         """Its marker may be another one by now, or it is not kept any more."""

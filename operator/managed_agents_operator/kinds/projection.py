@@ -9,13 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from managed_agents_operator.api.session import Session as Wish
 from managed_agents_operator.api.status import Usage
-from managed_agents_operator.claude.models import Money, Session
-from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.claude.models import Money, Session, SessionResource
+from managed_agents_operator.engine.remote import Mount, Remote
 from managed_agents_operator.kinds.excerpt import excerpt
 from managed_agents_operator.kinds.moments import moment
-from managed_agents_operator.kinds.mounts import mounts
 
 LONGEST_AMOUNT = 18
 LARGEST = 2**63
@@ -33,7 +31,6 @@ _WIRE = {
     "usage": "usage",
     "cost": "usage",
     "stats": "stats",
-    "resources": "resources",
     "outcomeEvaluations": "outcome_evaluations",
     "createdAt": "created_at",
     "updatedAt": "updated_at",
@@ -61,6 +58,9 @@ def remote(wire: Session, seen_at: float, workspace: str | None = None, *, liste
         tools=tuple(agent.tools) if agent else (),
         mcp_servers=tuple(agent.mcp_servers) if agent else (),
         agent_id=agent.id if agent else None,
+        agent_version=agent.version if agent else None,
+        environment_id=wire.environment_id,
+        mounts=tuple(map(_mount, wire.resources)) if "resources" in wire.model_fields_set else None,
         worked=state not in ("idle", "terminated") or any(used),
         listed=listed,
         usage=_usage(wire),
@@ -69,8 +69,26 @@ def remote(wire: Session, seen_at: float, workspace: str | None = None, *, liste
     )
 
 
-def project(wish: Wish, wire: Session) -> dict[str, Any]:
-    """The status fields of a session, one for each field that the answer has; None where the session has none."""
+def _mount(resource: SessionResource) -> Mount:
+    return Mount(
+        id=resource.id,
+        type=resource.type,
+        mount_path=resource.mount_path,
+        file_id=resource.file_id,
+        url=resource.url,
+        checkout=_storable(resource.checkout),
+        memory_store_id=resource.memory_store_id,
+        access=resource.access,
+        created_at=moment(resource.created_at),
+        updated_at=moment(resource.updated_at),
+    )
+
+
+def project(wire: Session) -> dict[str, Any]:
+    """The status fields of a session, one for each field that the answer has; None where the session has none.
+
+    Its mounts are told by the engine, which knows what went into them.
+    """
     stats = {"activeSeconds": wire.stats.active_seconds, "durationSeconds": wire.stats.duration_seconds}
     limit = wire.budget.max_list_cost if wire.budget else None
     shown: dict[str, Any] = {
@@ -85,7 +103,6 @@ def project(wish: Wish, wire: Session) -> dict[str, Any]:
         "usage": _usage(wire) or None,
         "cost": dollars(wire.usage.list_cost),
         "stats": {k: v for k, v in stats.items() if v is not None} or None,
-        "resources": mounts(wish.spec.resources, wire.resources) or None,
         "outcomeEvaluations": [o.model_dump(mode="json", exclude_none=True) for o in wire.outcome_evaluations] or None,
         "createdAt": moment(wire.created_at),
         "updatedAt": moment(wire.updated_at),

@@ -14,8 +14,14 @@ from managed_agents_operator.api.session import SessionSpec
 from managed_agents_operator.engine.claim import Marker
 
 
-def creation(spec: SessionSpec, marker: Marker, tokens: Mapping[str, str]) -> dict[str, Any]:
-    """Body of `POST /v1/sessions`, without first events. `tokens` is by name of the resource."""
+def creation(spec: SessionSpec, marker: Marker, tokens: Mapping[str, str], files: Mapping[str, str]) -> dict[str, Any]:
+    """Body of `POST /v1/sessions`, without first events.
+
+    `tokens`, and `files`, the ids of what was uploaded, are by name of the resource. Raises `ValueError` where one of
+    the files is missing, or the spec names no agent and environment, as it may for a session that is there already.
+    """
+    if spec.environment is None:
+        raise ValueError("without an environment no session can be made")
     body: dict[str, Any] = {
         "agent": agent(spec),
         "environment_id": spec.environment.id,
@@ -26,7 +32,7 @@ def creation(spec: SessionSpec, marker: Marker, tokens: Mapping[str, str]) -> di
     if spec.vaults:
         body["vault_ids"] = [vault.id for vault in spec.vaults]
     if spec.resources:
-        body["resources"] = [mount(r, tokens.get(r.name)) for r in spec.resources]
+        body["resources"] = [mount(r, tokens.get(r.name), files.get(r.name)) for r in spec.resources]
     if spec.budget and spec.budget.max_list_cost:
         cost = spec.budget.max_list_cost
         body["budget"] = {"type": "limit", "max_list_cost": {"amount": cost.amount, "currency": cost.currency}}
@@ -36,6 +42,8 @@ def creation(spec: SessionSpec, marker: Marker, tokens: Mapping[str, str]) -> di
 def agent(spec: SessionSpec) -> Any:
     """The agent as a creation names it: by id alone where nothing else is said, since that form is the oldest."""
     wish = spec.agent
+    if wish is None:
+        raise ValueError("without an agent no session can be made")
     version = {"version": wish.version} if wish.version is not None else {}
     changed = wish.overrides.model_dump(mode="json", exclude_none=True) if wish.overrides else {}
     if changed:
@@ -43,11 +51,13 @@ def agent(spec: SessionSpec) -> Any:
     return {"type": "agent", "id": wish.id, **version} if version else wish.id
 
 
-def mount(resource: Resource, token: str | None) -> dict[str, Any]:
+def mount(resource: Resource, token: str | None, upload: str | None) -> dict[str, Any]:
     """One entry of a creation's resources."""
-    if file := resource.file:
-        path = {"mount_path": file.mount_path} if file.mount_path else {}
-        return {"type": "file", "file_id": file.file_id, **path}
+    if wish := resource.file:
+        id = upload if wish.content else wish.file_id
+        if id is None:
+            raise ValueError(f"the content of resource {resource.name} was not uploaded")
+        return file(id, wish.mount_path)
     if store := resource.memory_store:
         said = {"instructions": store.instructions} if store.instructions else {}
         return {"type": "memory_store", "memory_store_id": store.id, "access": store.access, **said}
@@ -63,6 +73,11 @@ def mount(resource: Resource, token: str | None) -> dict[str, Any]:
         branch, commit = checkout.branch, checkout.commit
         body["checkout"] = {"type": "branch", "name": branch} if branch else {"type": "commit", "sha": commit}
     return body
+
+
+def file(id: str, path: str | None) -> dict[str, Any]:
+    """A file to mount, at a creation and afterwards."""
+    return {"type": "file", "file_id": id, **({"mount_path": path} if path else {})}
 
 
 def event(wish: InitialEvent) -> dict[str, Any]:

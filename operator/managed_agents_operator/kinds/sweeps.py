@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import ClaudeError
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
-from managed_agents_operator.kinds.observatory import Observatory, Roster
+from managed_agents_operator.kinds.observatory import Observatory
+from managed_agents_operator.kinds.roster import Roster
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class Sweeps:
         seen = self._observatory
         first, seen.swept_at = seen.swept_at is None, began
         self._circuit.succeeded("sweep")
+        seen.weigh(self._living(), listed, began)
         seen.missed(self._live(), listed, began)
         seen.forget(listed, began)
         self._tell_orphans(seen.of_nobody(listed))
@@ -110,6 +113,11 @@ class Sweeps:
         tracked = self._roster.tracked().items()
         return {id for id, status in tracked if not status.get("archivedAt") and status.get("state") != "terminated"}
 
+    def _living(self) -> set[str]:
+        """Those that live as far as anybody knows: one that was told to be lost goes missing no more."""
+        tracked = self._roster.tracked()
+        return {id for id in self._live() if not _lost(tracked[id])}
+
     async def _listing(self, statuses: tuple[str, ...], priority: Priority) -> dict[str, float]:
         """All pages; answers when the page was asked for that showed each id. Changes ring as they come."""
         listed: dict[str, float] = {}
@@ -133,3 +141,8 @@ class Sweeps:
         for id in orphans.keys() - self._orphans:
             log.warning("session %s has no resource; it was made for %s", id, orphans[id])
         self._orphans = set(orphans)
+
+
+def _lost(status: Mapping[str, Any]) -> bool:
+    conditions = status.get("conditions") or ()
+    return any(one.get("type") == "Ready" and one.get("reason") == "Lost" for one in conditions)

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from managed_agents_simulator.backstage import edits, journal
 from managed_agents_simulator.clock import wire_time
+from managed_agents_simulator.library import files
 from managed_agents_simulator.modes import Modes
 from managed_agents_simulator.sessions.session import Session
 from managed_agents_simulator.wire.door import Door
@@ -157,6 +158,7 @@ _ROUTES: dict[str, Callable[[_Ask], Any]] = {
     "GET /sessions": lambda ask: journal.everything(ask.world),
     "GET /sessions/([^/]+)": lambda ask: journal.told(_session(ask.world, ask.parts[0])),
     f"POST /sessions/([^/]+)/({'|'.join(_EDITS)})": _edit,
+    "GET /files": lambda ask: files.everything(ask.world),
     "GET /behaviour": lambda ask: asdict(ask.world.behaviour),
     "PUT /behaviour": _set_behaviour,
     "GET /workspaces": lambda ask: [workspace.to_json() for workspace in ask.world.workspaces.values()],

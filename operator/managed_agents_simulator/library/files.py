@@ -7,14 +7,18 @@ of its own, in the scope of its session.
 from __future__ import annotations
 
 import base64
+import hashlib
 import mimetypes
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from managed_agents_simulator.clock import SECOND, Instant, wire_time
 from managed_agents_simulator.library.shelf import Document, Shelf
 from managed_agents_simulator.wire.call import Call, Reply, Upload
 from managed_agents_simulator.wire.errors import ApiError, invalid
 from managed_agents_simulator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from managed_agents_simulator.world import World
 
 _EXPIRY = (3_600, 7_776_000)
 
@@ -64,7 +68,8 @@ def index(call: Call) -> Reply:
     if wanted:
         found = [_shelf(call).find(name) for name in dict.fromkeys(wanted)]
         return Reply({"data": [document.body for document in found if document], "next_page": None})
-    return Reply(_shelf(call).page(call.query, maximum=1000, scope=call.query.one("scope_id")))
+    visible = call.world.clock.now() - round(call.world.modes.files_list_lag_seconds * SECOND)
+    return Reply(_shelf(call).page(call.query, maximum=1000, scope=call.query.one("scope_id"), until=visible))
 
 
 def delete(call: Call) -> Reply:
@@ -87,6 +92,23 @@ def drop_copy(workspace: Workspace, identifier: str) -> None:
     document = workspace.shelf("file").find(identifier)
     if document is not None and document.hidden.get("scope") is not None:
         workspace.shelf("file").remove(identifier)
+
+
+def everything(world: World) -> list[dict[str, Any]]:
+    """All files of all workspaces in the order in which they were made, the copies of sessions among them."""
+    shelves = [workspace.shelf("file") for workspace in world.workspaces.values()]
+    return [
+        {
+            "id": document.id,
+            "workspace": document.workspace,
+            "filename": document.body["filename"],
+            "mime_type": document.body["mime_type"],
+            "size": document.body["size_bytes"],
+            "scope": document.hidden["scope"],
+            "sha256": hashlib.sha256(base64.b64decode(document.hidden["content"])).hexdigest(),
+        }
+        for document in sorted((d for shelf in shelves for d in shelf), key=lambda d: (d.created, d.id))
+    ]
 
 
 def _shelf(call: Call) -> Shelf:

@@ -5,6 +5,7 @@ The modules of this package keep their objects here; each brings its own rules a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -50,6 +51,9 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._documents)
 
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._documents.values())
+
     def put(self, document: Document) -> Document:
         """Put a new document on the shelf."""
         self._documents[document.id] = document
@@ -94,17 +98,20 @@ class Shelf:
         self._ledger.remove(self.kind, document.id)
         return {"id": document.id, "type": f"{self.kind}_deleted"}
 
-    def page(self, query: Query, *, maximum: int = 100, scope: str | None = None) -> dict[str, Any]:
+    def page(
+        self, query: Query, *, maximum: int = 100, scope: str | None = None, until: Instant | None = None
+    ) -> dict[str, Any]:
         """One page of the list, newest first, archived ones only when asked for.
 
-        `scope` keeps the documents of that scope only.
+        `scope` keeps the documents of that scope only, `until` those that were made by then.
         """
         window = Window.read(query, default=20, maximum=maximum, order=None)
         archived_too = query.flag("include_archived")
 
         def keep(identifier: str) -> bool:
             document = self._documents[identifier]
-            return (archived_too or not document.archived) and document.hidden.get("scope") == scope
+            made = until is None or document.created <= until
+            return made and (archived_too or not document.archived) and document.hidden.get("scope") == scope
 
         def key(identifier: str) -> Key:
             return self._documents[identifier].created, identifier

@@ -7,7 +7,7 @@ from typing import Any
 from managed_agents_simulator.clock import wire_time
 from managed_agents_simulator.library import files
 from managed_agents_simulator.sessions import mounts
-from managed_agents_simulator.sessions.session import Session
+from managed_agents_simulator.sessions.session import WORKING, Session
 from managed_agents_simulator.wire.call import Call, Reply
 from managed_agents_simulator.wire.errors import invalid, not_found
 from managed_agents_simulator.wire.shapes import record, tagged, text
@@ -45,9 +45,7 @@ def add(call: Call) -> Reply:
         session.resources.remove(resource)
         files.drop_copy(call.workspace, resource["file_id"])
         raise invalid(f"mount_path: {resource['mount_path']} is taken by another resource")
-    session.updated = now
-    call.world.touch(session)
-    return Reply(resource)
+    return _changed(call, session, resource)
 
 
 def rotate(call: Call) -> Reply:
@@ -60,9 +58,7 @@ def rotate(call: Call) -> Reply:
     now = call.world.clock.now()
     session.tokens[resource["id"]] = given["authorization_token"]
     resource["updated_at"] = wire_time(now)
-    session.updated = now
-    call.world.touch(session)
-    return Reply(resource)
+    return _changed(call, session, resource)
 
 
 def remove(call: Call) -> Reply:
@@ -73,9 +69,13 @@ def remove(call: Call) -> Reply:
         raise invalid(f"Only file resources can be removed, not {resource['type']}.")
     session.resources.remove(resource)
     files.drop_copy(call.workspace, resource["file_id"])
+    return _changed(call, session, {"id": resource["id"], "type": "session_resource_deleted"})
+
+
+def _changed(call: Call, session: Session, answer: dict[str, Any]) -> Reply:
     session.updated = call.world.clock.now()
     call.world.touch(session)
-    return Reply({"id": resource["id"], "type": "session_resource_deleted"})
+    return Reply(raw=b"") if call.world.modes.empty_resource_answers else Reply(answer)
 
 
 def _session(call: Call) -> Session:
@@ -86,6 +86,8 @@ def _open(call: Call) -> Session:
     session = _session(call)
     if session.archived is not None:
         raise invalid(f"Session {session.id} is archived.")
+    if call.world.modes.mounts_while_running_refused and session.status in WORKING:
+        raise invalid(f"Session {session.id} is {session.status}; resources can only be changed while it is idle.")
     return session
 
 
