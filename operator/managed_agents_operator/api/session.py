@@ -52,6 +52,20 @@ Metadata = Annotated[
 class SessionSpec(Model):
     """What the session should be."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.sessionId) || (has(self.agent) && has(self.environment))",
+            "spec needs agent and environment: set both, or sessionId to adopt a session that is there already",
+            reason="FieldValueRequired",
+        ),
+        Rule(
+            "!has(self.sessionId) || self.initialEvents.size() == 0",
+            "an adopted session (sessionId) has begun already: remove initialEvents, and send it an event instead",
+            ".initialEvents",
+            "FieldValueForbidden",
+        ),
+    )
+
     session_id: Id | None = None
     """An existing session to adopt instead of making one. Fixed once it was adopted."""
     agent: Agent | None = None
@@ -73,15 +87,8 @@ class SessionSpec(Model):
     stores are fixed once the session exists."""
     initial_events: InitialEvents = ()
     """What the session is told first, in this order, once. Fixed when sent."""
-    archived: Annotated[
-        bool,
-        Rule(
-            "!oldSelf || self",
-            "an archived session can't come back: put archived: true back or make another Session",
-            reason="FieldValueForbidden",
-        ),
-    ] = False
-    """True archives the session, interrupting it first if it works. There is no way back."""
+    archived: bool = False
+    """True archives the session, interrupting it first if it works. There is no way back once the session exists."""
     ttl_seconds_after_idle: Annotated[int, Field(gt=0, le=315_360_000)] | None = None
     """Archives the session when it has been idle for so many seconds. Work begins the count anew; a session that waits
     for an answer to a tool, or for its initial events, is not idle."""
