@@ -178,6 +178,12 @@ async def made(cluster, kind, namespace, name, **fields):
     return await cluster.call("POST", object_path("", "v1", f"{kind.lower()}s", namespace), body=body)
 
 
+async def ended(task):
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0.1)  # a stream that is cut off takes leave by TLS, which aiohttp does not wait for
+
+
 @contextlib.asynccontextmanager
 async def watching(sources):
     """The changes, as they come, once the first lists are there."""
@@ -185,8 +191,7 @@ async def watching(sources):
     task = asyncio.create_task(sources.watch(lambda *what: changes.append(what), lambda: listed.append(1)))
     await eventually(lambda: len(listed) == 2)
     yield changes
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await ended(task)
 
 
 @pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
@@ -252,10 +257,11 @@ async def test_a_large_config_map_that_was_applied_ends_no_watch(cluster, namesp
 
 
 async def test_of_what_is_watched_names_and_versions_are_kept(cluster, namespace):
-    await made(cluster, "Secret", namespace, "held", stringData={"token": "needle"})
     sources = Sources(cluster, [namespace])
-    async with watching(sources):
-        pass
+    async with watching(sources) as changes:
+        await made(cluster, "Secret", namespace, "held", stringData={"token": "needle"})
+        await made(cluster, "ConfigMap", namespace, "held", data={"text": "needle"})
+        await eventually(lambda: len(changes) == 2)
     found = await sources.read("Secret", namespace, "held", "token")
     versions = sources._versions["Secret", namespace]
     assert versions._there == {(namespace, "held"): (found.uid, found.resource_version)}
@@ -348,6 +354,5 @@ async def test_a_service_account_is_told_what_it_may_not_do(control_plane, names
             control_plane.kubectl("create", kind, *{"secret": ["generic"]}.get(kind, []), "gh", "-n", namespace)
         expected = [("ConfigMap", namespace, "gh"), ("Secret", namespace, "gh")]
         await eventually(lambda: [what for what in changes if what[2] == "gh"] == expected)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await ended(task)
     assert sorted(record.message.split()[0] for record in caplog.records) == ["ConfigMaps", "Secrets"]
