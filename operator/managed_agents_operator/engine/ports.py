@@ -6,7 +6,7 @@ with what `kube` implements, and a test with a few lines of its own. Failures ar
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -68,33 +68,6 @@ class SourceMissing(ClusterError):
         self.key = key
 
 
-@dataclass(frozen=True)
-class SecretValue:
-    """One key of one Secret as it was when it was read. `value` stays out of every repr, log and message.
-
-    `uid` and `resource_version` are those of the Secret: both differ after any change of it.
-    """
-
-    value: str = field(repr=False)
-    uid: str
-    resource_version: str
-
-
-class SecretMissing(ClusterError):
-    """A Secret, or a key in it, is not there or of no use. `key` is None when the Secret itself is what is missing."""
-
-    def __init__(self, namespace: str, name: str, key: str | None, problem: str = "is missing") -> None:
-        what = (
-            f"Secret {namespace}/{name} does not exist"
-            if key is None
-            else f"{key} in Secret {namespace}/{name} {problem}"
-        )
-        super().__init__(what)
-        self.namespace = namespace
-        self.name = name
-        self.key = key
-
-
 class Writer(Protocol):
     """Reads and writes the objects of one kind. Every write names the version it was decided on.
 
@@ -136,18 +109,6 @@ class Sources(Protocol):
 
     def version(self, kind: SourceKind, namespace: str, name: str) -> tuple[str, str] | None:
         """Uid and resourceVersion as the watch last told them; None for one that is not there. Raises `Unwatched`."""
-        ...
-
-
-class Secrets(Protocol):
-    """Reads Secrets when they are used. Nothing is kept."""
-
-    async def read(self, namespace: str, name: str, key: str) -> SecretValue:
-        """One key of a Secret. Raises `SecretMissing` and `ClusterUnreachable`."""
-        ...
-
-    async def watch(self, on_change: Callable[[str, str], None]) -> None:
-        """Calls `on_change(namespace, name)` after every change of a watched Secret; runs until cancelled."""
         ...
 
 
