@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.e2e.scene import Scene
 from managed_agents_local.controlplane import ControlPlane
 from managed_agents_local.manifests import established
 from managed_agents_local.world import World
+from managed_agents_operator.kube.access import Cluster
 
 CRDS = Path(__file__).parents[2] / "crds"
 NAMED = re.compile(r'Session(?:\.managedagents\.dev)? "(?P<name>[^"]+)" is invalid: (?P<said>.*)', re.DOTALL)
@@ -28,6 +30,21 @@ def control_plane():
         cluster.kubectl("apply", "--server-side", "-f", CRDS)
         established(cluster, "sessions.managedagents.dev")
         yield cluster
+
+
+@pytest.fixture
+async def cluster(control_plane):
+    """The way to its API server, as the operator has it."""
+    async with await Cluster.connect(str(control_plane.kubeconfig)) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def namespace(control_plane):
+    """One of its own; nobody removes namespaces here."""
+    name = f"ns-{uuid.uuid4().hex[:8]}"
+    control_plane.kubectl("create", "namespace", name)
+    return name
 
 
 class Kubectl:

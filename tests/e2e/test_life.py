@@ -16,7 +16,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-import uuid
 from pathlib import Path
 
 import pytest
@@ -102,13 +101,6 @@ def operator(control_plane):
     yield start
     for process in started:
         process.end()
-
-
-@pytest.fixture
-def namespace(control_plane):
-    name = f"ns-{uuid.uuid4().hex[:8]}"
-    control_plane.kubectl("create", "namespace", name)
-    return name
 
 
 @pytest.fixture
