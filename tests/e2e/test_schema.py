@@ -44,6 +44,8 @@ EVERYTHING = with_(
     budget={"maxListCost": {"amount": "2500", "currency": "USD"}},
     resources=[
         {"name": "data", "file": {"fileId": "file_1", "mountPath": "/data.csv"}},
+        {"name": "rules", "file": {"configMapKeyRef": {"name": "cm", "key": "rules.txt"}, "mountPath": "/rules.txt"}},
+        {"name": "key", "file": {"secretKeyRef": {"name": "s", "key": "k"}, "mountPath": "/key"}},
         {
             "name": "repo",
             "githubRepository": {
@@ -62,15 +64,50 @@ EVERYTHING = with_(
     ],
     deletionPolicy="Retain",
     suspend=True,
+    archived=False,
+    ttlSecondsAfterIdle=3600,
+    ttlSecondsAfterCreation=86_400,
+    onImmutableChange="Replace",
+    onLost="Replace",
+    managementPolicy="Full",
 )
 
+NEEDS = "spec: Required value: spec needs agent and environment: set both, or sessionId to adopt a session"
 AGENT = [
     ("the least", MINIMAL, ACCEPTED),
     ("everything", EVERYTHING, ACCEPTED),
-    ("nothing", {}, "spec.agent: Required value, spec.environment: Required value"),
-    ("no environment", {"agent": {"id": "a"}}, "spec.environment: Required value"),
+    ("nothing", {}, NEEDS),
+    ("no environment", {"agent": {"id": "a"}}, NEEDS),
+    ("no agent", {"environment": {"id": "e"}}, NEEDS),
+    ("a session to adopt and nothing else", {"sessionId": "sesn_1"}, ACCEPTED),
+    ("a session to adopt, and what it must be", with_(sessionId="sesn_1"), ACCEPTED),
+    ("sessionId empty", {"sessionId": ""}, "spec.sessionId in body should be at least 1 chars long"),
+    (
+        "a session to adopt and first events",
+        {"sessionId": "sesn_1", "initialEvents": [{"type": "user.message", "text": "Go."}]},
+        "spec.initialEvents: Forbidden: an adopted session (sessionId) has begun already: remove initialEvents",
+    ),
+    ("a session to observe", {"sessionId": "sesn_1", "managementPolicy": "Observe"}, ACCEPTED),
+    (
+        "nothing to observe",
+        with_(managementPolicy="Observe"),
+        "spec.managementPolicy: Forbidden: managementPolicy Observe needs a session to look at: set sessionId",
+    ),
+    ("policy typo", with_(managementPolicy="observe"), 'supported values: "Full", "Observe"'),
+    ("archived from the start", with_(archived=True), ACCEPTED),
+    ("archived as text", with_(archived="yes"), "spec.archived in body must be of type boolean"),
+    ("times to live", with_(ttlSecondsAfterIdle=60, ttlSecondsAfterCreation=86_400), ACCEPTED),
+    (
+        "no time to live",
+        with_(ttlSecondsAfterIdle=0),
+        "spec.ttlSecondsAfterIdle in body should be greater than or equal",
+    ),
+    ("longer than ten years", with_(ttlSecondsAfterCreation=315_360_001), "should be less than or equal to 315360000"),
+    ("replaced on both occasions", with_(onImmutableChange="Replace", onLost="Replace"), ACCEPTED),
+    ("onLost typo", with_(onLost="Recreate"), 'supported values: "Stall", "Replace"'),
+    ("onImmutableChange typo", with_(onImmutableChange="Recreate"), 'supported values: "Reject", "Replace"'),
     ("agent without id", with_(agent={}), "spec.agent.id: Required value"),
-    ("agent null", with_(agent=None), "spec.agent: Required value"),
+    ("agent null", with_(agent=None), NEEDS),
     ("agent as text", with_(agent="agent_1"), 'spec.agent in body must be of type object: "string"'),
     ("agent id empty", agent(id=""), "spec.agent.id in body should be at least 1 chars long"),
     ("agent id of 129", agent(id="a" * 129), "spec.agent.id: Too long: may not be more than 128"),

@@ -46,19 +46,27 @@ BARE = {"agent": {"id": "agent_1"}, "environment": {"id": "env_1"}}
 LIFTED = BARE | {"budget": {"removed": True}}
 UNQUOTED = BARE | {"budget": {"maxListCost": {"amount": 900}}}
 
+REPLACED = SPEC | {"onImmutableChange": "Replace"}
+ADOPTER = {"sessionId": "sesn_1"}
+TOKEN = {"name": "gh", "key": "token"}
+UNSIGNED = BARE | {"resources": [{"name": "repo", "githubRepository": {"url": "https://github.com/o/r"}}]}
+CONTENT = {"configMapKeyRef": {"name": "cm", "key": "k"}, "mountPath": "/data.csv"}
+
 # What the operator has written by then.
 FRESH = {}
 LIVE = {"id": "sesn_1"}
 STARTED = {"id": "sesn_1", "kickoff": {"sentAt": "2026-11-22T10:00:00Z"}}
 
-FIXED = "fixed for the life of a session: put it back or make another Session"
+REPLACE = "set spec.onImmutableChange: Replace to archive this session and start a new one"
+FIXED = f"fixed for the life of a session: put it back, make another Session, or {REPLACE}"
 AGENT = f"spec.agent: Forbidden: agent (id and version) is {FIXED}"
 OVERRIDES = f"spec.agent.overrides: Forbidden: agent.overrides (model, system, skills) is {FIXED}"
 ENVIRONMENT = f"spec.environment: Forbidden: environment is {FIXED}"
-VAULTS = "spec.vaults: Forbidden: vaults, and their order, are fixed for the life of a session: put them back or make"
-MOUNTS = (
-    "spec.resources: Forbidden: resources are fixed for the life of a session: put them back or make another Session"
-)
+VAULTS = f"spec.vaults: Forbidden: vaults, and their order, are {FIXED}"
+MOUNTS = f"spec.resources: Forbidden: resources: repositories (but for their tokens) and memory stores are {FIXED}"
+MORE = "spec.resources: Forbidden: resources: only files can be added to a session that exists, no repository and"
+ADOPTED = f"spec.sessionId: Forbidden: sessionId is {FIXED}"
+FOR_EVER = "spec.archived: Forbidden: archived can't be taken back: put archived: true back or make another Session"
 EVENTS = (
     "spec.initialEvents: Forbidden: initialEvents were sent and are fixed: put them back; to say more, send an event"
 )
@@ -69,6 +77,7 @@ LOWER = "spec.budget: Forbidden: budget can't fall: put maxListCost.amount back,
 MESSAGE = {"type": "user.message", "text": "t"}
 LAST_MOUNT = {"name": "more", "file": {"fileId": "file_2"}}
 FIRST_REPO = {"name": "repo", "githubRepository": {"url": "https://github.com/o/r"}}
+SECOND_REPO = {"name": "more", "githubRepository": {"url": "https://github.com/o/s"}}
 MODEL = "agent.overrides.model"
 REPO = "resources.1.githubRepository"
 
@@ -122,19 +131,27 @@ ONCE_LIVE = [
     ("mounts in another order", SPEC, {"resources": SPEC["resources"][::-1]}, ACCEPTED),
     ("a default written out", SPEC, {"resources.2.memoryStore.access": "read_write"}, ACCEPTED),
     ("no mounts written out", BARE, {"resources": []}, ACCEPTED),
-    ("file", SPEC, {"resources.0.file.fileId": "file_2"}, MOUNTS),
-    ("path of a file", SPEC, {"resources.0.file.mountPath": "/other.csv"}, MOUNTS),
-    ("a mount more", SPEC, {"resources.3": LAST_MOUNT}, MOUNTS),
-    ("a mount less", SPEC, {"resources.0": GONE}, MOUNTS),
-    ("a mount renamed", SPEC, {"resources.0.name": "renamed"}, MOUNTS),
+    ("file", SPEC, {"resources.0.file.fileId": "file_2"}, ACCEPTED),
+    ("path of a file", SPEC, {"resources.0.file.mountPath": "/other.csv"}, ACCEPTED),
+    ("a file more", SPEC, {"resources.3": LAST_MOUNT}, ACCEPTED),
+    ("a file less", SPEC, {"resources.0": GONE}, ACCEPTED),
+    ("a repository less", SPEC, {"resources.1": GONE}, MOUNTS),
+    ("a memory store less", SPEC, {"resources.2": GONE}, MOUNTS),
+    ("a memory store more", BARE, {"resources": [{"name": "m", "memoryStore": {"id": "memstore_1"}}]}, MORE),
+    ("a file renamed", SPEC, {"resources.0.name": "renamed"}, ACCEPTED),
+    ("a repository renamed", SPEC, {"resources.1.name": "renamed"}, MORE),
+    ("content for a file", SPEC, {"resources.0.file": CONTENT}, ACCEPTED),
+    ("first file", BARE, {"resources": [LAST_MOUNT]}, ACCEPTED),
     ("mounts removed", SPEC, {"resources": GONE}, MOUNTS),
-    ("first mount", BARE, {"resources": [FIRST_REPO]}, MOUNTS),
+    ("first repository", BARE, {"resources": [FIRST_REPO]}, MORE),
     ("url", SPEC, {f"{REPO}.url": "https://github.com/o/s"}, MOUNTS),
     ("branch", SPEC, {f"{REPO}.checkout.branch": "next"}, MOUNTS),
     ("commit for a branch", SPEC, {f"{REPO}.checkout": {"commit": "c" * 40}}, MOUNTS),
     ("default branch", SPEC, {f"{REPO}.checkout": GONE}, MOUNTS),
     ("path of a repository", SPEC, {f"{REPO}.mountPath": "/workspace/x"}, MOUNTS),
-    ("token", SPEC, {f"{REPO}.authorizationTokenSecretRef.name": "new"}, MOUNTS),
+    ("token", SPEC, {f"{REPO}.authorizationTokenSecretRef.name": "new"}, ACCEPTED),
+    ("token taken away", SPEC, {f"{REPO}.authorizationTokenSecretRef": GONE}, ACCEPTED),
+    ("token where none was", UNSIGNED, {"resources.0.githubRepository.authorizationTokenSecretRef": TOKEN}, ACCEPTED),
     ("memory store", SPEC, {"resources.2.memoryStore.id": "memstore_2"}, MOUNTS),
     ("access", SPEC, {"resources.2.memoryStore.access": "read_only"}, MOUNTS),
     ("instructions", SPEC, {"resources.2.memoryStore.instructions": "i"}, MOUNTS),
@@ -155,6 +172,25 @@ ONCE_LIVE = [
     ("a lifted budget back", LIFTED, {"budget": {"maxListCost": {"amount": "5"}}}, FOR_GOOD),
     ("a lifted budget taken out", LIFTED, {"budget": GONE}, FOR_GOOD),
     ("several at once", SPEC, {"agent.id": "agent_2", "vaults": GONE}, AGENT),
+    ("archived", SPEC, {"archived": True}, ACCEPTED),
+    ("back from the archive", BARE | {"archived": True}, {"archived": False}, FOR_EVER),
+    ("back from the archive by leaving it out", BARE | {"archived": True}, {"archived": GONE}, FOR_EVER),
+    ("times to live", SPEC, {"ttlSecondsAfterIdle": 5, "ttlSecondsAfterCreation": 50}, ACCEPTED),
+    ("onLost", SPEC, {"onLost": "Replace"}, ACCEPTED),
+    ("a session to adopt, late", SPEC | {"initialEvents": []}, {"sessionId": "sesn_2"}, ADOPTED),
+    ("another session to adopt", ADOPTER, {"sessionId": "sesn_2"}, ADOPTED),
+    ("agent given late", ADOPTER, {"agent": {"id": "agent_1"}}, AGENT),
+    ("environment given late", ADOPTER, {"environment": {"id": "env_1"}}, ENVIRONMENT),
+    ("agent, to be replaced", REPLACED, {"agent.id": "agent_2"}, ACCEPTED),
+    ("system, to be replaced", REPLACED, {"agent.overrides.system": "Be long."}, ACCEPTED),
+    ("environment, to be replaced", REPLACED, {"environment.id": "env_2"}, ACCEPTED),
+    ("vaults, to be replaced", REPLACED, {"vaults": GONE}, ACCEPTED),
+    ("a repository more, to be replaced", REPLACED, {"resources.3": SECOND_REPO}, ACCEPTED),
+    ("a repository less, to be replaced", REPLACED, {"resources.1": GONE}, ACCEPTED),
+    ("a memory store, to be replaced", REPLACED, {"resources.2.memoryStore.id": "memstore_2"}, ACCEPTED),
+    ("agent and the wish to replace at once", SPEC, {"agent.id": "a", "onImmutableChange": "Replace"}, ACCEPTED),
+    ("agent and the wish to keep at once", REPLACED, {"agent.id": "a", "onImmutableChange": "Reject"}, AGENT),
+    ("budget lowered, to be replaced", REPLACED, {"budget.maxListCost.amount": "899"}, LOWER),
 ]
 
 # The same, with what is said once initialEvents were sent. Until then they may be mended, even with a session there.
@@ -164,6 +200,18 @@ ONCE_STARTED = [
     ("events removed", SPEC, {"initialEvents": GONE}, EVENTS),
     ("another kind of event", SPEC, {"initialEvents.0": MESSAGE}, EVENTS),
     ("all but the events", SPEC, {"title": "x"}, ACCEPTED),
+    ("events, to be sent to a new session", REPLACED, {"initialEvents.0": MESSAGE}, ACCEPTED),
+]
+
+# There must be something to look at.
+TO_OBSERVE = [("observed from now on", SPEC, {"managementPolicy": "Observe"}, ACCEPTED)]
+NOTHING_TO_OBSERVE = [
+    (
+        "observed from now on",
+        SPEC,
+        {"managementPolicy": "Observe"},
+        "spec.managementPolicy: Forbidden: managementPolicy Observe needs a session to look at: set sessionId",
+    )
 ]
 
 # Phase, rows, and whether what the row says holds by then.
@@ -172,6 +220,8 @@ PHASES = [
     ("live", LIVE, ONCE_LIVE, True),
     ("live-unsent", LIVE, ONCE_STARTED, False),
     ("started", STARTED, ONCE_STARTED, True),
+    ("live-observed", LIVE, TO_OBSERVE, True),
+    ("fresh-observed", FRESH, NOTHING_TO_OBSERVE, True),
 ]
 TABLE = [
     (f"{phase}-{n}", f"{phase}: {case}", before, change, status, says if binds else ACCEPTED)

@@ -55,6 +55,10 @@ def test_defaults_are_written_out(kubectl, session, gone, spec):
         "resources": [{"name": "memory", "memoryStore": {"id": "memstore_1", "access": "read_write"}}],
         "initialEvents": [],
         "budget": {"maxListCost": {"amount": 2500, "currency": "USD"}},
+        "archived": False,
+        "onImmutableChange": "Reject",
+        "onLost": "Stall",
+        "managementPolicy": "Full",
         "deletionPolicy": "Archive",
         "suspend": False,
     }
@@ -82,7 +86,7 @@ def test_a_merge_patch_may_change_what_may_change(kubectl, live, spec):
         ("merge", '{"spec":{"agent":{"id":"agent_2"}}}', "spec.agent: Forbidden"),
         ("merge", '{"spec":{"budget":{"maxListCost":{"amount":"5"}}}}', "spec.budget: Forbidden"),
         ("json", '[{"op":"add","path":"/spec/vaults/-","value":{"id":"vlt_1"}}]', "spec.vaults: Forbidden"),
-        ("json", '[{"op":"remove","path":"/spec/agent"}]', "spec.agent: Required value"),
+        ("json", '[{"op":"remove","path":"/spec/agent"}]', "spec.agent: Forbidden: agent (id and version) is fixed"),
         ("strategic", '{"spec":{"title":"t"}}', "strategic-merge-patch+json is not supported"),
     ],
 )

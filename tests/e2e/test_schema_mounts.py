@@ -44,6 +44,9 @@ WORKSPACE = "mountPath of a repository must lie under /workspace/: write /worksp
 NAME = "name of a resource has lower case letters, digits and - and begins and ends with a letter or digit"
 SECRET = "name of a Secret has lower case letters, digits, - and . and begins and ends with a letter or digit"
 TWICE = "two resources have the same mountPath (absent: the file id, or /workspace/<repo>): set another on one of them"
+SOURCE = "file needs exactly one of fileId, configMapKeyRef, secretKeyRef: set one and remove the others"
+NOWHERE = "a file from a ConfigMap or Secret needs mountPath: set it, since nothing else says where the file lies"
+REF = {"name": "cm", "key": "k"}
 TABLE = [
     ("mount of two kinds", mounts(file() | memory()), KIND),
     ("mount of no kind", mounts({}), KIND),
@@ -60,7 +63,29 @@ TABLE = [
         listed({"name": "a"} | file(), {"name": "a"} | memory()),
         'Duplicate value: {"name":"a"}',
     ),
-    ("file without id", mounts({"file": {}}), "spec.resources[0].file.fileId: Required value"),
+    ("file of nothing", mounts({"file": {}}), SOURCE),
+    ("file of two sources", mounts(file(configMapKeyRef=REF, mountPath="/a")), SOURCE),
+    ("file from a ConfigMap", mounts({"file": {"configMapKeyRef": REF, "mountPath": "/a"}}), ACCEPTED),
+    ("file from a Secret", mounts({"file": {"secretKeyRef": REF, "mountPath": "/a"}}), ACCEPTED),
+    ("file from a ConfigMap, nowhere", mounts({"file": {"configMapKeyRef": REF}}), NOWHERE),
+    ("file from a Secret, nowhere", mounts({"file": {"secretKeyRef": REF}}), NOWHERE),
+    (
+        "file from a ConfigMap in capitals",
+        mounts({"file": {"configMapKeyRef": REF | {"name": "CM"}, "mountPath": "/a"}}),
+        "name of a ConfigMap has lower case letters, digits, - and . and begins and ends with a letter or digit",
+    ),
+    (
+        "file from a key with a slash",
+        mounts({"file": {"configMapKeyRef": REF | {"key": "a/b"}, "mountPath": "/a"}}),
+        "key of a ConfigMap has letters, digits, -, _ and .: write it as it stands below data of the ConfigMap",
+    ),
+    (
+        "two contents in one place",
+        mounts(
+            {"file": {"configMapKeyRef": REF, "mountPath": "/a"}}, {"file": {"secretKeyRef": REF, "mountPath": "/a"}}
+        ),
+        TWICE,
+    ),
     ("path relative", mounts(file(mountPath="data.csv")), ABSOLUTE),
     ("path with a slash at its end", mounts(file(mountPath="/a/")), ABSOLUTE),
     ("path upwards", mounts(file(mountPath="/a/../b")), PARTS),

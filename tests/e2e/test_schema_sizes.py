@@ -32,6 +32,12 @@ def plain_file(n):
     return {"file": {"fileId": long(f"file_{n:03}", 128)}}
 
 
+def content(n):
+    ref = {"name": "c" * 253, "key": "k" * 253}
+    kind = "configMapKeyRef" if n % 2 else "secretKeyRef"
+    return {"file": {kind: ref, "mountPath": long(f"/d/{n:03}", 256)}}
+
+
 def repo(n):
     token = {"name": "s" * 253, "key": "k" * 253}
     url = long(f"https://github.com/o/r{n:03}", 256)
@@ -67,6 +73,7 @@ WIDE = BARE | {
 LARGE = [
     ("files", mounts(file)),
     ("files-without-paths", mounts(plain_file)),
+    ("contents", mounts(content)),
     ("repositories", mounts(repo)),
     ("texts", messages({"text": "t" * 28_000})),
     ("blocks", messages({"content": [{"type": "text", "text": "t" * 150} for _ in range(100)]})),
@@ -103,11 +110,31 @@ def test_their_order_of_mounts_is_free(kubectl, session, large):
     assert set(kubectl.each("replace", objects=turned).values()) == {None}
 
 
-@pytest.mark.parametrize("name", ["files", "repositories", "all"])
-def test_one_mount_of_500_is_noticed(kubectl, session, large, name):
+@pytest.mark.parametrize("name", ["files", "contents", "all"])
+def test_files_of_500_come_and_go(kubectl, session, large, name):
     *others, last = large[name]["resources"]
     edited = session(name, large[name] | {"resources": [*others, last | {"name": "renamed"}]})
-    assert "spec.resources: Forbidden: resources are fixed" in kubectl.refused("replace", objects=[edited])
+    kubectl("replace", objects=[edited])
+    kubectl("replace", objects=[session(name, large[name] | {"resources": others})])
+    kubectl("replace", objects=[session(name, large[name])])
+
+
+def test_one_repository_of_500_is_noticed(kubectl, session, large):
+    *others, last = large["repositories"]["resources"]
+    edited = session("repositories", large["repositories"] | {"resources": [*others, last | {"name": "renamed"}]})
+    said = kubectl.refused("replace", objects=[edited])
+    assert "spec.resources: Forbidden: resources: repositories (but for their tokens) and memory stores are" in said
+    assert "spec.resources: Forbidden: resources: only files can be added to a session that exists" in said
+
+
+def test_tokens_of_500_repositories_change(kubectl, session, large):
+    def token(resource):
+        ref = {"authorizationTokenSecretRef": {"name": "other", "key": "k"}}
+        return resource | {"githubRepository": resource["githubRepository"] | ref}
+
+    edited = large["repositories"] | {"resources": [token(r) for r in large["repositories"]["resources"]]}
+    kubectl("replace", objects=[session("repositories", edited)])
+    kubectl("replace", objects=[session("repositories", large["repositories"])])
 
 
 def test_one_letter_of_a_large_event_is_noticed(kubectl, session, large):

@@ -56,6 +56,14 @@ FULL = {
             "mountPath": "/mnt/session/uploads/data.csv",
             "createdAt": TIME,
             "updatedAt": TIME,
+            "source": {
+                "kind": "ConfigMap",
+                "name": "cm",
+                "key": "k",
+                "uid": "u",
+                "resourceVersion": "7",
+                "fileId": "file_8",
+            },
             "brand_new": 1,
         },
         {
@@ -73,6 +81,7 @@ FULL = {
     "idleSince": TIME,
     "lastObservedAt": TIME,
     "lastHandledReconcileAt": "now",
+    "previousIds": ["sesn_0"],
     "incarnation": 1,
     "createdFrom": "abc",
     "workspaceId": "wrkspc_1",

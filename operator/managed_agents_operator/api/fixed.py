@@ -70,7 +70,8 @@ def _kept_mounts() -> Rule:
         LIVE,
         f"{_by_name('self')}.all(now, oldSelf.spec.resources.all(o, {kept}))",
         "resources",
-        f"resources: repositories (but for their tokens) and memory stores are fixed for the life of a session: {REMEDY}",
+        "resources: repositories (but for their tokens) and memory stores are fixed for the life of a session:"
+        f" {REMEDY}",
     )
 
 

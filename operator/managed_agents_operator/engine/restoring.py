@@ -62,8 +62,8 @@ def _owner_lives(v: View, one: Remote) -> bool | Ask:
     if len(parts) != 3 or parts[0] != v.process.cluster:
         return False
     look = LookOwner(parts[1], parts[2])
-    there = v.saw(look, bool)
-    return Ask(look) if there is None else there
+    there = v.saw(look, str)
+    return Ask(look) if there is None else bool(there)
 
 
 def _take_over(v: View, claim: Claim, id: str) -> Verdict:
