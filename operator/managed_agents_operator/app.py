@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import kopf
 
 from managed_agents_operator import __version__
+from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.api.session import GROUP, KIND, PLURAL, VERSION
 from managed_agents_operator.handlers import WATCH_SECONDS, Bell, listen, register
 from managed_agents_operator.kube.access import Cluster
@@ -30,7 +31,7 @@ from managed_agents_operator.kube.fitness import fit
 from managed_agents_operator.kube.lease import Lease
 from managed_agents_operator.kube.probes import Age, Health, Probes
 from managed_agents_operator.kube.resync import Brought, Resync
-from managed_agents_operator.kube.secrets import Secrets
+from managed_agents_operator.kube.sources import Sources
 from managed_agents_operator.kube.writer import Writer
 from managed_agents_operator.settings import Settings, read_key
 from managed_agents_operator.telemetry import set_up_logging
@@ -44,8 +45,12 @@ log = logging.getLogger(__name__)
 class Keeper(Bell, Protocol):
     """Who passes when: what the engine's keeper is for this module."""
 
-    def secret_changed(self, namespace: str, name: str) -> None:
-        """A Secret is not what it was."""
+    def source_changed(self, kind: SourceKind, namespace: str, name: str) -> None:
+        """A ConfigMap or Secret is not what it was."""
+        ...
+
+    def sources_listed(self) -> None:
+        """Versions of ConfigMaps or Secrets are known that were not."""
         ...
 
     def last_event_age(self) -> float | None:
@@ -67,7 +72,7 @@ class Ports:
 
     cluster_id: str
     writer: Writer
-    secrets: Secrets
+    sources: Sources
     events: Events
 
 
@@ -163,7 +168,7 @@ class Operator:
         ports = Ports(
             fitting.result(),
             Writer(cluster, GROUP, VERSION, PLURAL, namespaces),
-            Secrets(cluster, namespaces),
+            Sources(cluster, namespaces),
             Events(cluster, GROUP, VERSION, KIND),
         )
         async with self._join(self._settings, ports) as work:
@@ -187,7 +192,7 @@ class Operator:
         register(registry, brought, cluster, (GROUP, VERSION, PLURAL), streams=streams, on_answer=self._health.answered)
         everything: dict[str, Coroutine[Any, Any, None]] = {
             "events": ports.events.run(),
-            "secrets": ports.secrets.watch(keeper.secret_changed),
+            "sources": ports.sources.watch(keeper.source_changed, keeper.sources_listed),
             "resync": resync.run(),
             "keeper": keeper.run(),
             **{name: run() for name, run in work.tasks.items()},

@@ -25,8 +25,11 @@ class Keeper:
     def see(self, event_type, body):
         say("see", event_type, body["metadata"].get("name"))
 
-    def secret_changed(self, namespace, name):
-        say("secret", namespace, name)
+    def source_changed(self, kind, namespace, name):
+        say("source", kind, namespace, name)
+
+    def sources_listed(self):
+        say("sources listed")
 
     def last_event_age(self):
         return None

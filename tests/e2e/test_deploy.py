@@ -126,7 +126,7 @@ def test_these_are_all_the_rights_of_the_operator(base, control_plane):
     everywhere = {
         *(("managedagents.dev", "sessions", "", verb) for verb in ("get", "list", "watch", "patch")),
         ("managedagents.dev", "sessions/status", "", "patch"),
-        *(("", "secrets", "", verb) for verb in ("get", "list", "watch")),
+        *(("", kind, "", verb) for kind in ("configmaps", "secrets") for verb in ("get", "list", "watch")),
         ("events.k8s.io", "events", "", "create"),
         ("", "namespaces", "kube-system", "get"),
     }

@@ -181,14 +181,17 @@ def test_only_the_named_namespaces_are_listened_to(operator, namespace, apply, c
     assert not [line for line in process.lines if "outside" in line]
 
 
-def test_a_changed_secret_is_told(operator, namespace, control_plane):
+def test_a_changed_secret_or_config_map_is_told(operator, namespace, control_plane):
     process = operator()
-    process.until("^running$")
-    while not (changed := [line for line in process.lines if line.startswith("secret")]):
-        control_plane.kubectl("delete", "secret", "s", "-n", namespace, "--ignore-not-found")
-        control_plane.kubectl("create", "secret", "generic", "s", "-n", namespace)
-        time.sleep(0.2)
-    assert changed[0] == f"secret {namespace} s"
+    for _ in ("ConfigMap", "Secret"):
+        process.until("^sources listed$")
+    control_plane.kubectl("create", "secret", "generic", "s", "-n", namespace)
+    process.until(f"^source Secret {namespace} s$")
+    control_plane.kubectl("create", "configmap", "c", "-n", namespace, "--from-literal=k=one")
+    process.until(f"^source ConfigMap {namespace} c$")
+    patch = ("patch", "configmap", "c", "-n", namespace, "--type=merge", "-p")
+    control_plane.kubectl(*patch, '{"data": {"k": "two"}}')
+    process.until(f"^source ConfigMap {namespace} c$")
 
 
 def test_probes_follow_its_life(operator, namespace, apply):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from tests.engine.keeping import Stage
 from tests.engine.world.world import World
 
 
@@ -16,3 +19,12 @@ def world():
 def operator(world):
     """The process."""
     return world.operators[0]
+
+
+@pytest.fixture
+async def stage():
+    stage = Stage()
+    running = asyncio.create_task(stage.keeper.run())
+    yield stage
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

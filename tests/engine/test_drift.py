@@ -105,18 +105,6 @@ NOTES = [
     ("tools wait", _wish(RETOOLED, **BUSY), "NotIdle"),
     ("a budget that can't come back", _wish(spec(budget=CAP)), "BudgetGone"),
     ("no metadata on this server", _wish(spec(metadata={"a": "b"}), link=DROPS, marked={}), "MetadataNotKept"),
-    (
-        "something is not mounted",
-        _wish(spec(resources=[{"name": "data", "file": {"fileId": "file_1"}}]), status={"resources": []}),
-        "MountsDiffer",
-    ),
-    (
-        "all is mounted",
-        _wish(
-            spec(resources=[{"name": "data", "file": {"fileId": "file_1"}}]), status={"resources": [{"name": "data"}]}
-        ),
-        None,
-    ),
 ]
 
 

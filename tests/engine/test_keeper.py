@@ -7,93 +7,10 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-from tests.engine.world.clock import FakeClock
+from tests.engine.keeping import obj
 
 from managed_agents_operator.engine.errors import ObjectGone
-from managed_agents_operator.engine.keeper import CRASHED_PAUSE, Keeper
-
-
-def obj(uid="u1", version=1, id=None, secret=None, **spec):
-    mounts = [{"name": "r", "githubRepository": {"url": "x", "authorizationTokenSecretRef": {"name": secret}}}]
-    return {
-        "metadata": {
-            "uid": uid,
-            "name": uid,
-            "namespace": "team",
-            "resourceVersion": str(version),
-            "managedFields": [],
-        },
-        "spec": {**spec, **({"resources": mounts} if secret else {})},
-        "status": {"id": id} if id else {},
-    }
-
-
-class Notes:
-    """A reconciler with a memory of its calls. `script` maps a uid to what its passes answer, the last one stays."""
-
-    def __init__(self):
-        self.passed, self.disowned = [], []
-        self.answers, self.disowns = {}, {}
-        self.under_way = set()
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def reconcile(self, cell):
-        assert cell.uid not in self.under_way, "two passes at once"
-        self.under_way.add(cell.uid)
-        self.passed.append((cell.uid, int(cell.body["metadata"]["resourceVersion"])))
-        try:
-            await self.gate.wait()
-            return self._next(self.answers, cell)
-        finally:
-            self.under_way.discard(cell.uid)
-
-    async def disown(self, cell):
-        self.disowned.append(cell.uid)
-        return self._next(self.disowns, cell)
-
-    def _next(self, script, cell):
-        answers = script.get(cell.uid, [None])
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer(cell) if callable(answer) else answer
-
-
-class Stage:
-    """A keeper at work, on a clock that stands still."""
-
-    def __init__(self, workers=2):
-        self.clock, self.notes = FakeClock(), Notes()
-        self._asleep = []
-        self.keeper = Keeper(self.clock, workers=workers, sleep=self._sleep)
-        self.keeper.serve(self.notes)
-
-    async def _sleep(self, seconds):
-        self._asleep.append(asyncio.get_running_loop().create_future())
-        await self._asleep[-1]
-
-    async def calm(self):
-        """Until nobody has anything to do."""
-        for _ in range(50):
-            await asyncio.sleep(0)
-
-    async def later(self, seconds):
-        self.clock.advance(seconds)
-        asleep, self._asleep = self._asleep, []
-        for one in asleep:
-            one.set_result(None)
-        await self.calm()
-
-
-@pytest.fixture
-async def stage():
-    stage = Stage()
-    running = asyncio.create_task(stage.keeper.run())
-    yield stage
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+from managed_agents_operator.engine.keeper import CRASHED_PAUSE
 
 
 async def test_an_event_is_a_pass(stage):
@@ -224,7 +141,7 @@ async def test_what_was_deleted_is_let_go_once_nothing_is_left_to_do(stage):
     assert stage.notes.disowned == ["u1", "u1"]
     assert not stage.keeper.knows("u1")
     assert stage.keeper.tracked() == {}
-    stage.keeper.secret_changed("team", "gh")
+    stage.keeper.source_changed("Secret", "team", "gh")
     stage.keeper.ring_session("sesn_1")
     await stage.calm()
     assert len(stage.notes.passed) == 1
@@ -256,7 +173,7 @@ async def test_a_pass_that_finds_the_object_gone_lets_it_go(stage):
     assert stage.notes.disowned == ["u1"]
     assert not stage.keeper.knows("u1")
     assert stage.keeper.tracked() == {}
-    stage.keeper.secret_changed("team", "gh")
+    stage.keeper.source_changed("Secret", "team", "gh")
 
 
 async def test_a_pass_that_was_wrong_about_that_does_not_lose_it(stage):
@@ -280,42 +197,6 @@ async def test_letting_go_that_fails_is_tried_again(stage):
     assert stage.keeper.knows("u1")
     await stage.later(CRASHED_PAUSE)
     assert not stage.keeper.knows("u1")
-
-
-async def test_sessions_and_secrets_find_their_resource(stage):
-    stage.keeper.see("ADDED", obj(id="sesn_1", secret="gh"))
-    stage.keeper.see("ADDED", obj("u2", id="sesn_2"))
-    await stage.calm()
-    assert set(stage.keeper.tracked()) == {"sesn_1", "sesn_2"}
-    stage.keeper.ring_session("sesn_2")
-    await stage.calm()
-    stage.keeper.secret_changed("team", "gh")
-    stage.keeper.secret_changed("other", "gh")
-    await stage.calm()
-    assert [uid for uid, _ in stage.notes.passed] == ["u1", "u2", "u2", "u1"]
-
-
-async def test_they_follow_what_a_pass_wrote(stage):
-    def written(cell):
-        cell.body = obj(version=2, id="sesn_9")
-
-    stage.notes.answers["u1"] = [written, None]
-    stage.keeper.see("ADDED", obj(id="sesn_1", secret="gh"))
-    await stage.calm()
-    assert set(stage.keeper.tracked()) == {"sesn_9"}
-    stage.keeper.ring_session("sesn_1")
-    stage.keeper.secret_changed("team", "gh")
-    await stage.calm()
-    assert len(stage.notes.passed) == 1
-
-
-async def test_a_changed_secret_frees_what_was_held_back(stage):
-    stage.keeper.see("ADDED", obj(secret="gh"))
-    await stage.calm()
-    stage.notes.answers["u1"] = [lambda cell: None if cell.memory.retry else pytest.fail("not told")]
-    stage.keeper.secret_changed("team", "gh")
-    await stage.calm()
-    assert len(stage.notes.passed) == 2
 
 
 async def test_all_bells(stage):

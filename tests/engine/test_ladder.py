@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from tests.engine.views import (
     NOW,
     REFUSED,
     UNCLEAR,
+    WALL,
     backoff,
     claim,
     created,
@@ -38,24 +40,40 @@ from tests.engine.views import (
 from tests.engine.wording import words
 
 from managed_agents_operator.engine.conditions import READY, SYNCED
-from managed_agents_operator.engine.external import Link
+from managed_agents_operator.engine.external import Link, Rival, Version
 from managed_agents_operator.engine.ladder import RUNGS, calls, decide
 from managed_agents_operator.engine.looks import (
+    ORDERED,
     Absent,
+    Content,
     Delivery,
     LookAgent,
+    LookContents,
+    LookFile,
     LookKickoff,
     LookOwner,
-    LookSearch,
     LookSession,
     LookStop,
     LookStray,
     LookTokens,
+    OwnFile,
     Stop,
     Stray,
 )
 from managed_agents_operator.engine.reconcile import LOOKS
-from managed_agents_operator.engine.verdict import Ask, Create, End, Guard, Interrupt, Rest, Send, Update
+from managed_agents_operator.engine.remote import Mount
+from managed_agents_operator.engine.verdict import (
+    Allow,
+    Ask,
+    Create,
+    End,
+    Guard,
+    Interrupt,
+    Mutation,
+    Rest,
+    Send,
+    Update,
+)
 
 SHUT = Link(workspace="wrkspc_1", keeps_metadata=True, blocked=BLOCKED, retry_at=NOW + 9)
 TRIAL = replace(SHUT, trial=True)
@@ -65,9 +83,11 @@ def test_the_order():
     assert [rung.__name__ for rung in RUNGS] == [
         "dispute",
         "deletion",
+        "observing",
         "suspended",
         "unguarded",
         "foreign_claim",
+        "replacing",
         "stray",
         "asked",
         "missing",
@@ -77,9 +97,12 @@ def test_the_order():
         "lost",
         "owned_elsewhere",
         "nothing_yet",
+        "archiving",
         "kickoff",
         "drift",
+        "mounting",
         "stopped",
+        "idled",
         "rest",
     ]
 
@@ -137,8 +160,36 @@ def test_who_is_held_back_comes_again():
 # anything at all
 
 EVENTS = [{"type": "user.message", "text": "go"}]
+FILES = [
+    {"name": "data", "file": {"fileId": "file_1", "mountPath": "/data"}},
+    {"name": "notes", "file": {"configMapKeyRef": {"name": "cm", "key": "k"}, "mountPath": "/notes"}},
+    {
+        "name": "repo",
+        "githubRepository": {
+            "url": "https://github.com/o/r",
+            "authorizationTokenSecretRef": {"name": "gh", "key": "t"},
+        },
+    },
+]
+MOUNTS = (
+    Mount(id="sesrsc_1", type="file", mount_path="/data", file_id="file_copy"),
+    Mount(id="sesrsc_2", type="file", mount_path="/notes", file_id="file_copy2"),
+    Mount(id="sesrsc_3", type="github_repository", mount_path="/workspace/r", url="https://github.com/o/r"),
+)
+SHOWN = [
+    {"name": "data", "id": "sesrsc_1", "source": {"kind": "File", "fileId": "file_1"}},
+    {
+        "name": "notes",
+        "id": "sesrsc_2",
+        "source": {"kind": "ConfigMap", "name": "cm", "key": "k", "fileId": "file_own"},
+    },
+    {"name": "gone", "id": "sesrsc_4", "source": {}},
+]
 REMOTES = [
     remote(),
+    remote(mounts=()),
+    remote(mounts=MOUNTS),
+    remote(mounts=(*MOUNTS, Mount(id="sesrsc_4", type="file", mount_path="/gone")), created_at=stamp(-9000)),
     remote(state="running"),
     remote(state="dreaming", seen_at=NOW - 99),
     remote(state="terminated"),
@@ -157,6 +208,17 @@ SPECS = [
     spec(agent={"id": "agent_2", "overrides": {"tools": [{"type": "bash"}]}}),
     spec(deletionPolicy="Delete"),
     spec(deletionPolicy="Retain"),
+    spec(resources=FILES),
+    spec(resources=FILES[1:2], deletionPolicy="Retain"),
+    spec(archived=True, resources=FILES[1:]),
+    spec(ttlSecondsAfterIdle=10, initialEvents=EVENTS),
+    spec(ttlSecondsAfterCreation=10, ttlSecondsAfterIdle=99_999),
+    spec(agent={"id": "agent_2"}, onImmutableChange="Replace", onLost="Replace"),
+    spec(onLost="Replace", resources=FILES[:1]),
+    {"sessionId": ID},
+    spec(sessionId="sesn_7", onImmutableChange="Replace"),
+    {"sessionId": ID, "managementPolicy": "Observe"},
+    spec(managementPolicy="Observe"),
 ]
 STATUSES = [
     {},
@@ -170,12 +232,23 @@ STATUSES = [
     known(workspaceId=None, incarnation=None),
     {"creation": {"n": 1, "by": "process-1", "at": stamp(-60), "outcome": "Refused", "generation": 1}},
     {"incarnation": 1, "conditions": [ready("WrongWorkspace", status="False")]},
+    known(resources=SHOWN, stopReason="end_turn", idleSince=stamp(-8000)),
+    known(resources=[], conditions=[ready("MassLoss", status="False")]),
+    known(kickoff={"state": "Sent"}, archivedAt=stamp(), conditions=[ready("Archived")]),
+    {"id": ID},
+]
+SELDOM = [
+    claim(n=2, replaces="sesn_0"),
+    claim(n=2, replaces=ID, uploads=True),
+    claim(adopts=ID),
+    claim(uploads=True, keys=("a",)),
+    claim(repaired=True),
 ]
 RESOURCES = st.builds(
     lambda wish, status, claimed, **more: resource(wish=wish, status=status, claimed=claimed, **more),
     wish=st.sampled_from(SPECS),
     status=st.sampled_from(STATUSES),
-    claimed=st.sampled_from([None, claim(), claim(n=2), claim(by="process-2"), FOREIGN, "{"]),
+    claimed=st.sampled_from([None, claim(), claim(n=2), claim(by="process-2"), FOREIGN, "{", *SELDOM]),
     guarded=st.booleans(),
     deleting=st.booleans(),
     generation=st.integers(1, 2),
@@ -201,6 +274,16 @@ MEMORIES = st.builds(
     fresh_after=st.sampled_from([float("-inf"), NOW]),
     last_id=st.sampled_from([None, ID]),
     retry=st.booleans(),
+    missing=st.sampled_from([{}, {"notes": "k is missing"}, {"file_1": "no file"}]),
+    upload_doubt=st.sampled_from([None, (NOW - 10, 2), (NOW - 1000, 2)]),
+    gone_since=st.sampled_from([None, (ID, NOW - 10), (ID, NOW - 1000)]),
+    last_stop=st.sampled_from([None, ID]),
+    ended=st.sampled_from([None, ID]),
+)
+OWN = OwnFile("file_own", "notes", "d1")
+RIVALS = (
+    Rival("team", "elder", "uid-0", WALL - timedelta(days=1), has_it=False),
+    Rival("team", "younger", "uid-1", WALL, has_it=True),
 )
 
 
@@ -213,7 +296,10 @@ def sights(draw):
         LookSession(ID): [*REMOTES, GONE],
         LookAgent("agent_1"): [True, False, UNCLEAR],
         LookTokens(): ["", "gh is missing"],
-        LookOwner("team", "x"): [True, False],
+        LookOwner("team", "x"): ["uid-x", ""],
+        LookFile("file_1"): [True, False, UNCLEAR],
+        LookContents(("notes",)): [{"notes": Content("d1", "u", "1")}, {"notes": "k is missing"}],
+        LookSession("sesn_7"): [remote(id="sesn_7", marked={}), GONE],
         LookKickoff(ID): [Delivery(None, False), Delivery(("sevt_1",), False), Delivery(None, True), UNCLEAR],
         LookStop(ID): [Stop(None), Stop("end_turn", stamp(), own=True), UNCLEAR],
         LookStray("sesn_2"): [Stray(STRAYS[0], False), Stray(STRAYS[0], True), Absent(None, NOW)],
@@ -228,6 +314,14 @@ def sights(draw):
             st.sampled_from([None, found(), found(remote()), found(began_at=NOW - 2, workspace=None, any_since=False)])
         ),
         "link": draw(st.sampled_from([LINK, SHUT, TRIAL, Link(), Link(unreachable_since=NOW - 400, swept_at=NOW)])),
+        "sources": draw(
+            st.sampled_from([{}, {("ConfigMap", "cm"): Version("u", "1"), ("Secret", "gh"): Version("s", "2")}])
+            | st.just({("ConfigMap", "cm"): None, ("Secret", "gh"): None})
+        ),
+        "uploads": draw(st.sampled_from([None, (), (OWN,), (OWN, OwnFile("file_old", "notes", "d0"))])),
+        "uploads_at": draw(st.sampled_from([float("-inf"), NOW - 5])),
+        "rivals": draw(st.sampled_from([(), RIVALS[:1], RIVALS[1:]])),
+        "mass_loss": draw(st.booleans()),
         "seen": seen,
     }
 
@@ -261,7 +355,7 @@ def test_a_pass_never_looks_for_ever(v, data):
     """Each look is asked for once, and there are fewer of them than a pass may take."""
     asked = []
     verdict = decide(v)
-    while isinstance(verdict, Ask) and not isinstance(verdict.look, LookSearch):
+    while isinstance(verdict, Ask) and not isinstance(verdict.look, ORDERED):
         assert verdict.look not in asked, "asked for again although it was answered"
         asked.append(verdict.look)
         assert len(asked) <= LOOKS
@@ -277,9 +371,16 @@ def _answered(v, look, data):
         ),
         LookAgent: lambda: data.draw(st.booleans()),
         LookTokens: lambda: data.draw(st.sampled_from(["", "missing"])),
-        LookOwner: lambda: data.draw(st.booleans()),
+        LookOwner: lambda: data.draw(st.sampled_from(["uid-x", "uid-old", ""])),
+        LookFile: lambda: data.draw(st.booleans()),
+        LookContents: lambda: {
+            name: data.draw(st.sampled_from([Content("d1", "u", "1"), Content("d2", "u", "2"), "missing"]))
+            for name in look.mounts
+        },
         LookKickoff: lambda: data.draw(st.sampled_from([Delivery(None, False), Delivery(("sevt_1",), True)])),
-        LookStop: lambda: data.draw(st.sampled_from([Stop(None), Stop("end_turn", stamp(), own=True)])),
+        LookStop: lambda: data.draw(
+            st.sampled_from([Stop(None), Stop("end_turn", stamp(), own=True), Stop("requires_action", stamp(-9000))])
+        ),
         LookStray: lambda: data.draw(
             st.sampled_from([Stray(remote(id=look.id), False), Stray(remote(id=look.id), True)])
         ),
@@ -295,7 +396,13 @@ def _answered(v, look, data):
             sight = replace(sight, strays=tuple(seen if r.id == look.id else r for r in sight.strays))
         else:
             sight = replace(sight, strays=tuple(r for r in sight.strays if r.id != look.id))
-    return replace(v, sight=replace(sight, seen={**sight.seen, look: seen}))
+    missing = v.memory.missing
+    if isinstance(look, LookContents):
+        missing = {**missing, **{k: x for k, x in seen.items() if isinstance(x, str)}}
+    elif isinstance(look, LookFile) and not seen:
+        missing = {**missing, look.id: "no file"}
+    memory_ = replace(v.memory, missing=missing)
+    return replace(v, memory=memory_, sight=replace(sight, seen={**sight.seen, look: seen}))
 
 
 @settings(max_examples=600)
@@ -309,6 +416,21 @@ def test_nothing_is_sent_without_a_permit(v):
         assert v.memory.kick_permit is not None
         assert v.boot < v.memory.kick_permit[1]
         assert v.memory.kick_permit[0] == v.kick_key
+
+
+@settings(max_examples=600)
+@given(VIEWS)
+def test_an_observer_changes_nothing(v):
+    verdict = decide(v)
+    if v.resource.spec.management_policy == "Observe" and v.memory.created is None:
+        assert not isinstance(verdict, Mutation | Guard | Allow)
+
+
+@settings(max_examples=600)
+@given(VIEWS)
+def test_nothing_new_is_made_while_archive_is_wished_for(v):
+    if v.resource.spec.archived:
+        assert not isinstance(decide(v), Create | Send)
 
 
 @settings(max_examples=600)

@@ -123,8 +123,8 @@ def test_a_session_that_was_made_is_not_forgotten_before_it_stands_in_status(rea
     assert (_met(memory(created=made), of).created is not None) is kept, reason
 
 
-def _looked(kept, look, seen, *, deleting=False):
-    return looked(kept, look, seen, began=NOW - 1, now=NOW, jitter=0.5, deleting=deleting)
+def _looked(kept, look, seen, *, poll=False):
+    return looked(kept, look, seen, began=NOW - 1, now=NOW, jitter=0.5, poll=poll)
 
 
 SEARCH = LookSearch(("uid-own",), None, stamp(), NOW)
@@ -146,7 +146,7 @@ def test_looking_that_works_again_ends_its_own_pause_alone():
 def test_looks_of_a_deletion_grow_apart():
     kept, pauses = memory(), []
     for _ in range(8):
-        kept = _looked(kept, LookSession(ID), remote(), deleting=True)
+        kept = _looked(kept, LookSession(ID), remote(), poll=True)
         pauses.append(kept.poll_at - NOW)
     assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30]
 

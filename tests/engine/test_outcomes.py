@@ -26,10 +26,11 @@ from tests.engine.views import (
 )
 
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import Changes, Sent
+from managed_agents_operator.engine.external import Changes, Made, Sent
 from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED
 from managed_agents_operator.engine.outcomes import learn, spent, torn
+from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Create, End, Interrupt, Report, Send, Update
 
 SAID = Report("Creating")
@@ -44,6 +45,7 @@ EVENTS = spec(initialEvents=[{"type": "user.message", "text": "go"}])
 
 
 def _created(outcome, kept=PERMITTED):
+    outcome = Made(outcome) if isinstance(outcome, Remote) else outcome
     v = view(CLAIMED, memory_=kept)
     return learn(v, spent(kept, CREATE), CREATE, outcome, NOW, 0.5)
 

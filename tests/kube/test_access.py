@@ -180,6 +180,22 @@ async def test_a_stream_ends_and_fails_like_a_call(server, cluster):
     server.says(streaming({"type": "ERROR", "object": {"code": 410, "message": "too old"}}))
     with pytest.raises(Expired, match="too old"):
         [event async for event in cluster.stream("/x", params={})]
+    server.says(streaming({"type": "ADDED", "object": {"n": "x" * 2**22}}))
+    with pytest.raises(Expired, match="too long"):
+        [event async for event in cluster.stream("/x", params={})]
+
+
+async def test_that_a_stream_is_open_is_told_before_its_first_event(server, cluster):
+    opened = asyncio.Event()
+    server.says(status(403))
+    with pytest.raises(Forbidden):
+        [event async for event in cluster.stream("/x", params={}, on_open=opened.set)]
+    assert not opened.is_set()
+    server.says(streaming(hang=True))
+    reading = asyncio.create_task(anext(cluster.stream("/x", params={}, on_open=opened.set)))
+    await opened.wait()
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
 
 
 PATHS = [

@@ -8,7 +8,19 @@ from __future__ import annotations
 from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.external import External
 from managed_agents_operator.engine.outcomes import Outcome
-from managed_agents_operator.engine.verdict import Create, Interrupt, Mutation, Send, Update
+from managed_agents_operator.engine.verdict import (
+    Create,
+    Discard,
+    End,
+    Interrupt,
+    Mount,
+    Mutation,
+    Rotate,
+    Send,
+    Unmount,
+    Update,
+    Upload,
+)
 from managed_agents_operator.engine.view import View
 
 
@@ -19,7 +31,8 @@ async def call(kind: External, view: View, verdict: Mutation, clock: Clock) -> O
         permit = view.permitted
         if permit is None:
             raise AssertionError("no POST without a permit")
-        return await kind.create(permit.resource, permit.claim, lambda: clock.boottime() < permit.deadline)
+        files = {name: source.file_id for name, source in permit.files.items() if source.file_id}
+        return await kind.create(permit.resource, permit.claim, files, lambda: clock.boottime() < permit.deadline)
     if isinstance(verdict, Send):
         deadline = view.memory.kick_permit[1] if view.memory.kick_permit else 0.0
         return await kind.send(resource, verdict.id, lambda: clock.boottime() < deadline)
@@ -27,4 +40,18 @@ async def call(kind: External, view: View, verdict: Mutation, clock: Clock) -> O
         return await kind.update(verdict.id, verdict.changes)
     if isinstance(verdict, Interrupt):
         return await kind.interrupt(verdict.id)
-    return await kind.delete(verdict.id, verdict.how)
+    if isinstance(verdict, End):
+        return await kind.delete(verdict.id, verdict.how)
+    return await _mount(kind, view, verdict)
+
+
+async def _mount(kind: External, view: View, verdict: Upload | Mount | Unmount | Rotate | Discard) -> Outcome:
+    if isinstance(verdict, Upload):
+        return await kind.upload(view.resource, verdict.mount, verdict.digest)
+    if isinstance(verdict, Mount):
+        return await kind.mount(verdict.id, verdict.source.file_id or "", verdict.path)
+    if isinstance(verdict, Unmount):
+        return await kind.unmount(verdict.id, verdict.mount_id)
+    if isinstance(verdict, Rotate):
+        return await kind.rotate(view.resource, verdict.id, verdict.mount_id, verdict.name)
+    return await kind.discard(view.resource, verdict.file_id)

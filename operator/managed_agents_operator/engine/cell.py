@@ -10,8 +10,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.engine.external import Ticket
 from managed_agents_operator.engine.memory import Memory
+
+Source = tuple[SourceKind, str, str]
+"""Kind, namespace and name of a ConfigMap or Secret."""
+
+_REFS: tuple[tuple[str, str, SourceKind], ...] = (
+    ("githubRepository", "authorizationTokenSecretRef", "Secret"),
+    ("file", "secretKeyRef", "Secret"),
+    ("file", "configMapKeyRef", "ConfigMap"),
+)
 
 
 class Clock(Protocol):
@@ -61,6 +71,11 @@ class Cell:
         return str(self.body["metadata"]["name"])
 
     @property
+    def created(self) -> datetime:
+        """When it was made."""
+        return datetime.fromisoformat(self.body["metadata"]["creationTimestamp"])
+
+    @property
     def resource_version(self) -> str:
         """The version that the next write names."""
         return str(self.body["metadata"]["resourceVersion"])
@@ -79,12 +94,13 @@ def version(body: Mapping[str, Any]) -> int:
         return 0
 
 
-def secrets(body: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Namespace and name of every Secret that the spec refers to."""
+def sources(body: Mapping[str, Any]) -> set[Source]:
+    """Every ConfigMap and Secret that the spec names."""
     namespace = body["metadata"].get("namespace", "")
-    found = set()
+    found: set[Source] = set()
     for resource in (body.get("spec") or {}).get("resources") or ():
-        ref = (resource.get("githubRepository") or {}).get("authorizationTokenSecretRef")
-        if ref and ref.get("name"):
-            found.add((namespace, ref["name"]))
+        for mount, name, kind in _REFS:
+            ref = (resource.get(mount) or {}).get(name)
+            if ref and ref.get("name"):
+                found.add((kind, namespace, ref["name"]))
     return found

@@ -20,6 +20,8 @@ from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
 
 LONGEST_NUMBER = 9
 """Digits of an incarnation: what is longer nobody of us wrote, and it would fit no status."""
+_SELDOM = frozenset({"adopts", "files", "keys", "uploads", "repaired"})
+"""What is left out of the annotation where there is nothing to say."""
 
 
 def digest(value: Any) -> str:
@@ -44,6 +46,16 @@ class Claim(BaseModel):
     workspace: str | None = None
     digest: str
     replaces: str | None = None
+    adopts: str | None = None
+    """The session in spec.sessionId: nothing is created for this claim."""
+    files: str | None = None
+    """Digest of the files that a creation for this claim mounts."""
+    keys: tuple[str, ...] | None = None
+    """Keys of metadata that a creation for this claim sets."""
+    uploads: bool = False
+    """Whether the operator may have uploaded files for this resource."""
+    repaired: bool = False
+    """Whether it was written anew because it had got lost: what stood there before is not known."""
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
@@ -58,7 +70,8 @@ class Claim(BaseModel):
     @property
     def text(self) -> str:
         """As the annotation holds it."""
-        return self.model_dump_json()
+        said = self.model_dump(mode="json")
+        return orjson.dumps({k: v for k, v in said.items() if v or k not in _SELDOM}).decode()
 
     @property
     def made(self) -> datetime | None:

@@ -7,53 +7,97 @@ id searches before anything is sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
+from managed_agents_operator.api.status import Source
+from managed_agents_operator.engine.adopting import adopted
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.conditions import READY, said
 from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.looks import Found, LookSession, LookTokens
+from managed_agents_operator.engine.mounts import declared_files, rendered
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.engine.searching import oldest_live, rfc3339, seek
+from managed_agents_operator.engine.retiring import retire
+from managed_agents_operator.engine.searching import SEARCHING, oldest_live, rfc3339, seek
+from managed_agents_operator.engine.uploading import all_needed, contents, may_be_there
 from managed_agents_operator.engine.verdict import Ask, Create, Guard, Record, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
 CREATING = Report("Creating", "the session is being made", "Progressing", "the session is being made")
+NEVER_MADE = Report(
+    "Archived", "spec.archived is true: no session is made", "Synced", "the session is as the spec says"
+)
 UNREACHABLE = ("Unreachable", "the API can't be reached")
 
 
 def unguarded(v: View) -> Verdict | None:
     """Somebody took our finalizer or claim away (`kubectl replace` does): both go back before anything else is done."""
-    foreign = v.foreign_claim is not None
-    lost = v.memory.unanswered
-    if v.id is None and lost is not None and (v.claim is None or foreign):
+    lost, own = v.memory.unanswered, v.own_claim
+    if lost is not None and lost.n > v.incarnation and (own is None or own.n < lost.n):
         return Guard(lost, token=False, report=CREATING)
-    if v.id is not None and not foreign and (not v.guarded or v.claim is None):
+    if v.id is None or v.foreign_claim is not None or v.adopting:
+        return None
+    if v.claim is None:
         return repair(v)
-    return None
+    return None if v.guarded else Guard(v.claim, token=False, report=None)
 
 
 def nothing_yet(v: View) -> Verdict | None:
     """No id: search where anything may have happened, else claim, and create with the permit that the claim gave."""
-    if v.id is not None:
+    if v.id is not None and not v.adopting:
         return None
     if known := _seen_already(v):
         return record(v, known, v.claim)
     if again := _wiped(v):
         return again
-    if wait := _refused(v):
-        return wait
-    if v.trace and not v.permitted and not v.settled:
-        found = seek(v, v.claim, (v.uid,))
+    return making(v, CREATING)
+
+
+def making(v: View, report: Report) -> Verdict:
+    """The session of an incarnation that has none: searched for where there may be one, else adopted or created."""
+    found = searched(v, SEARCHING)
+    if not isinstance(found, tuple):
+        return found
+    if found:
+        return record(v, found, v.claim)
+    if v.resource.spec.archived:
+        return Rest(NEVER_MADE)
+    if waiting := _refused(v) or (None if v.trace else _untouched(v)) or _replaced(v, report):
+        return waiting
+    if v.resource.spec.session_id is not None:
+        one = adopted(v, v.resource.spec.session_id)
+        return record(v, (one,), v.claim) if isinstance(one, Remote) else one
+    if v.permitted:
+        return Create(report)
+    if waiting := _tokens(v):
+        return waiting
+    files = all_needed(v, report)
+    return claim_afresh(v, report, files) if isinstance(files, Mapping) else files
+
+
+def searched(v: View, report: Report) -> tuple[Remote, ...] | Verdict:
+    """What the claim may have made; nothing where it surely made nothing, or makes it right now."""
+    nothing = v.adopting and v.id is not None and v.claim_text is None
+    if not v.trace or nothing or v.permitted or v.settled:
+        return ()
+    claim = v.own_claim
+    if v.replacing and claim is not None:
+        found = seek(v, claim, (v.uid,), report, settles=lambda r: r.marker is not None and r.marker.n == claim.n)
         if not isinstance(found, Found):
             return found
-        if found.matches:
-            return record(v, _of_incarnation(v, found.matches), v.claim)
-    return (None if v.trace else _untouched(v)) or _tokens(v) or _make(v)
+        return tuple(r for r in found.matches if r.marker and r.marker.n == claim.n)
+    found = seek(v, v.claim, (v.uid,), report)
+    if not isinstance(found, Found):
+        return found
+    return _of_incarnation(v, found.matches) if found.matches else ()
 
 
-def _make(v: View) -> Create | Guard:
-    return Create(CREATING) if v.permitted else claim_afresh(v)
+def _replaced(v: View, report: Report) -> Verdict | None:
+    """Whatever status says or has lost: the session that a new one takes the place of has ended first."""
+    claim = v.own_claim
+    return retire(v, claim.replaces, report) if claim and claim.replaces and claim.replaces != v.id else None
 
 
 def _seen_already(v: View) -> tuple[Remote, ...]:
@@ -137,28 +181,44 @@ def record(v: View, remotes: tuple[Remote, ...], claim: Claim | None) -> Record:
     """The one of these that goes into status; others come to light as strays."""
     one = oldest_live(remotes)
     marker = one.marker
+    own = claim if claim and marker and (claim.uid, claim.n) == (marker.uid, marker.n) else None
+    made = own is not None and not own.repaired and not own.adopts
     return Record(
         Created(
             remote=one,
             n=marker.n if marker else (claim.n if claim else 1),
             digest=marker.digest if marker else (claim.digest if claim else v.digest),
             by_post=False,
+            resources=tuple(
+                rendered(v.resource.spec.resources, one.mounts or (), made=_files(v, own if made else None))
+            ),
+            keys=(own.keys or ()) if own is not None and made else None,
+            replaces=own.replaces if own else None,
         )
     )
 
 
-def claim_afresh(v: View) -> Guard:
-    """A new claim, whose answer permits one POST."""
-    return Guard(v.new_claim(v.n, v.digest), token=True, report=CREATING)
+def _files(v: View, claim: Claim | None) -> dict[str, Source]:
+    """What went into the files of a session that was found: what the spec says, if it says what it said then."""
+    spec = v.resource.spec
+    if claim is None or claim.files is None or claim.files != declared_files(spec):
+        return {}
+    return {r.name: Source(kind="File", file_id=r.file.file_id) for r in spec.resources if r.file and r.file.file_id}
+
+
+def claim_afresh(v: View, report: Report = CREATING, files: Mapping[str, Source] = MappingProxyType({})) -> Guard:
+    """A new claim, whose answer permits one POST with these uploads."""
+    return Guard(v.new_claim(v.n, v.digest), token=True, report=report, files=files)
 
 
 def repair(v: View) -> Guard:
     """Finalizer and claim of the session in status, as old as the session, so that a search will not pass it over."""
     status, meta = v.resource.status, v.resource.metadata
-    claim = v.new_claim(status.incarnation or 1, status.created_from or v.digest)
+    claim = v.new_claim(status.incarnation or 1, status.created_from or v.digest, files=None, keys=None, repaired=True)
     known = {
         "agent": (status.agent.id if status.agent else None) or claim.agent,
         "at": status.created_at or rfc3339(meta.creation_timestamp),
         "workspace": status.workspace_id,
+        "uploads": may_be_there(v) or bool(contents(v)),
     }
     return Guard(claim.model_copy(update=known), token=False, report=None)

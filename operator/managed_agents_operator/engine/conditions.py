@@ -47,22 +47,28 @@ READY: Mapping[str, Reason] = {
     "BudgetReached": _ready("The session paused at its budget: raise spec.budget, or set removed: true, to go on."),
     "RetriesExhausted": _ready("The session gave up after repeated errors: send it an event to try again."),
     "Refused": _ready("The model declined to go on: send the session another event."),
+    "Archived": _ready("The session was archived as spec.archived or a time to live of the spec asks."),
     "Unknown": _ready("The API reports a state that this version of the operator does not know."),
     "Pending": _working("Nothing was done yet."),
     "Creating": _working("The session is being made."),
     "Searching": _working("A creation had an unknown outcome: its session is searched before anything is sent again."),
     "KickoffPending": _working("The session exists; its initial events are on their way."),
+    "Replacing": _working("The session ends, and a new one takes its place."),
     "Deleting": _working("The resource is being deleted and its session ended as spec.deletionPolicy says."),
     "ArchivedOutside": _stalled("The session was archived by somebody else. It is never replaced by itself."),
     "Terminated": _stalled("The session ended by an error it can't recover from. It is never replaced by itself."),
-    "Lost": _stalled("The session was deleted by somebody else. It is never replaced by itself."),
+    "Lost": _stalled("The session was deleted by somebody else. It is replaced only where spec.onLost says so."),
+    "MassLoss": _stalled(
+        "Many sessions of the connection are gone at once, which is more likely a mistake than a wish."
+    ),
     "CreationUnknown": _stalled("A creation had an unknown outcome, and this server gives no means to search for it."),
     "KickoffUnknown": _stalled("Nobody can tell whether the initial events arrived; they are not sent again."),
     "KickoffRefused": _stalled("The API refused the initial events: mend spec.initialEvents."),
     "OwnedElsewhere": _stalled("The session belongs to another resource or another cluster."),
+    "MetadataFull": _stalled("The session to adopt takes no two more pairs of metadata, by which it would be known."),
     "DuplicateSession": _stalled("More than one session carries the marker of this resource."),
     "WrongWorkspace": _stalled("The key belongs to another workspace than the session."),
-    "ImmutableChanged": _stalled("The session was made from another spec than the one that stands here now."),
+    "ImmutableChanged": _stalled("The session is another one than the spec describes, in what a session can't change."),
     "InvalidSpec": _stalled("The API refused the session: mend the spec."),
     "KeyRefused": _stalled("The API does not accept the key (401). Clears by itself once it does."),
     "Forbidden": _stalled("The key has no right to do this (403). Clears by itself once it has."),
@@ -73,8 +79,9 @@ READY: Mapping[str, Reason] = {
 
 SYNCED: Mapping[str, str] = {
     "Synced": "The session is as the spec says.",
+    "Observing": "spec.managementPolicy is Observe: status follows the session, and nothing is done to it.",
     "Progressing": "The session is being brought to the spec.",
-    "SecretMissing": "A Secret, or a key in it, is not there; creating it is enough.",
+    "SecretMissing": "A Secret or ConfigMap, or a key in it, is not there; creating it is enough.",
     "Unreachable": "The API can't be reached, or fails. It is tried again with growing pauses.",
     "RateLimited": "The API asks to wait. It is tried again when it says.",
     "CallRefused": "The API refused a call that it may take later. It is tried again with growing pauses.",
@@ -84,7 +91,7 @@ SYNCED: Mapping[str, str] = {
     "NotKept": "The API accepted a change of the session and did not keep it.",
     "MetadataNotKept": "This server keeps no metadata of sessions: spec.metadata can't be brought there.",
     "BudgetGone": "The session has no budget any more, and the API does not take a second one.",
-    "MountsDiffer": "Resources in the spec are not mounted, and mounts are made only with the session.",
+    "MountsDiffer": "A mount of the spec can't be made: the message names it and says why.",
     "InitialEventsChanged": "spec.initialEvents was changed after it was sent. It is not sent again.",
     "RemoteDeleted": "The session ended and was then deleted.",
     "KeyRefused": READY["KeyRefused"].meaning,
@@ -93,13 +100,15 @@ SYNCED: Mapping[str, str] = {
     "Stalled": "Ready says why nothing more is done.",
     "Suspended": READY["Suspended"].meaning,
 }
-"""Every reason of Synced; the status is True for the first alone."""
+"""Every reason of Synced; the status is True for the first two alone."""
+IN_SYNC = ("Synced", "Observing")
 
 FINISHED: Mapping[str, str] = {
     "EndTurn": "The turn that the initial events started is over.",
     "RetriesExhausted": "It ended because errors used up all retries.",
     "BudgetReached": "It paused at the budget; a raised budget goes on with it.",
     "Refused": "It ended because the model declined.",
+    "Terminated": "It ended with its session.",
     "Running": "It is not over.",
 }
 """Every reason of Finished; the status is False for the last alone."""
@@ -143,7 +152,7 @@ def conditions(
     elif ready is not None:
         out.append(("Ready", ready.status, ready.reason, ready.message))
     if report.synced is not None:
-        status: Literal["True", "False"] = "True" if report.synced == "Synced" else "False"
+        status: Literal["True", "False"] = "True" if report.synced in IN_SYNC else "False"
         out.append(("Synced", status, report.synced, report.synced_message))
     elif synced is not None:
         out.append(("Synced", synced.status, synced.reason, synced.message))
@@ -170,7 +179,7 @@ def _stamped(before: Condition | None, row: Row, generation: int, now: datetime)
 def markdown() -> str:
     """The section of the field reference: every condition and every reason it may carry."""
     ready = [f"| `{name}` | {r.status} | {r.effect} | {r.meaning} |" for name, r in READY.items()]
-    synced = [f"| `{name}` | {name == 'Synced'} | {meaning} |" for name, meaning in SYNCED.items()]
+    synced = [f"| `{name}` | {name in IN_SYNC} | {meaning} |" for name, meaning in SYNCED.items()]
     finished = [f"| `{name}` | {name != 'Running'} | {meaning} |" for name, meaning in FINISHED.items()]
     return "\n".join(
         [

@@ -7,16 +7,16 @@ way out (the annotation managedagents.dev/force-delete).
 from __future__ import annotations
 
 from managed_agents_operator.api.session import FORCE_DELETE_ANNOTATION
-from managed_agents_operator.engine.claiming import record
+from managed_agents_operator.engine.claiming import record, searched
 from managed_agents_operator.engine.doubles import living
-from managed_agents_operator.engine.looks import Found, LookSession
+from managed_agents_operator.engine.looks import Absent, Found, LookSession
 from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.retiring import interrupt, interrupted, poll, retire
 from managed_agents_operator.engine.searching import proved_gone, seek
-from managed_agents_operator.engine.verdict import Ask, End, Interrupt, Release, Report, Rest, Verdict
+from managed_agents_operator.engine.uploading import spare
+from managed_agents_operator.engine.verdict import Ask, End, Release, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
-FIRST_POLL = 0.5
-"""Seconds between a look and the next at the least."""
 FORCE = f'to let the resource go all the same, annotate it with {FORCE_DELETE_ANNOTATION}: "true"'
 
 
@@ -29,8 +29,10 @@ def deletion(v: View) -> Verdict | None:
     annotations = v.resource.metadata.annotations
     if annotations.get(FORCE_DELETE_ANNOTATION) == "true":
         return Release("released by force: what there is outside stays as it is")
-    if v.resource.spec.deletion_policy == "Retain":
+    if v.resource.spec.management_policy == "Observe":
         return Release()
+    if v.resource.spec.deletion_policy == "Retain":
+        return spare(v, _told(v)) or Release()
     return _without_id(v) if v.id is None else _with_id(v, v.id)
 
 
@@ -40,6 +42,8 @@ def deleting(why: str) -> Report:
 
 
 def _without_id(v: View) -> Verdict | None:
+    if v.own_claim is not None and v.own_claim.adopts:
+        return _half_adopted(v, v.own_claim.adopts)
     if v.settled:
         return _others(v)
     claim = v.memory.unanswered or v.claim
@@ -50,8 +54,17 @@ def _without_id(v: View) -> Verdict | None:
         mine = tuple(r for r in found.matches if _mine(v, r))
         return record(v, mine, claim) if mine else _others(v)
     if isinstance(found, Rest) and found.report and found.report.ready == "CreationUnknown":
-        return Release("PossibleOrphan")
+        return spare(v, report) or Release("PossibleOrphan")
     return found
+
+
+def _half_adopted(v: View, id: str) -> Verdict:
+    """The claim names the session: if our marker is on it, it ends like any other of ours."""
+    look = LookSession(id)
+    seen = v.saw(look, Remote)
+    if seen is None:
+        return _others(v) if v.saw(look, Absent) else Ask(look, _told(v))
+    return record(v, (seen,), v.claim) if seen.marker and seen.marker.uid == v.uid else _others(v)
 
 
 def _mine(v: View, remote: Remote) -> bool:
@@ -61,6 +74,12 @@ def _mine(v: View, remote: Remote) -> bool:
 
 
 def _with_id(v: View, id: str) -> Verdict | None:
+    if v.replacing:
+        found = searched(v, deleting(f"whether another one was made is searched for first; {FORCE}"))
+        if not isinstance(found, tuple):
+            return found
+        if found:
+            return record(v, found, v.claim)
     status = v.resource.status
     policy = v.resource.spec.deletion_policy
     if v.sight.absent is not None:
@@ -69,9 +88,9 @@ def _with_id(v: View, id: str) -> Verdict | None:
     if policy == "Archive" and (status.archived_at or (remote and remote.archived_at)):
         return _others(v)
     if remote is None or not v.fresh(remote):
-        return _poll(v, id, _told(v))
+        return poll(v, id, _told(v))
     if not v.ours(remote):
-        return Release(f"session {id} belongs to another resource and stays as it is")
+        return spare(v, _told(v)) or Release(f"session {id} belongs to another resource and stays as it is")
     if remote.busy:
         return _interrupt(v, id)
     if remote.terminal and policy == "Archive" and (v.memory.ended == id or v.memory.refusals.get("end")):
@@ -80,18 +99,9 @@ def _with_id(v: View, id: str) -> Verdict | None:
 
 
 def _interrupt(v: View, id: str) -> Verdict:
-    """One interrupt a spell of running, then patience: the session stops when its tools let it."""
-    last = v.memory.interrupted
-    if last is None or last[0] != id or v.now - last[1] >= v.terms.interrupt_again:
-        return Interrupt(id, deleting(f"it runs and is interrupted first; {FORCE}"))
-    return _poll(v, id, deleting(f"it was interrupted and has not stopped yet; {FORCE}"))
-
-
-def _poll(v: View, id: str, report: Report) -> Verdict:
-    look = LookSession(id)
-    if v.saw(look, Remote) is None and v.now >= v.memory.poll_at:
-        return Ask(look, report)
-    return Rest(report, until=max(v.memory.poll_at, v.now + FIRST_POLL))
+    if interrupted(v, id):
+        return interrupt(v, id, deleting(f"it was interrupted and has not stopped yet; {FORCE}"))
+    return interrupt(v, id, deleting(f"it runs and is interrupted first; {FORCE}"))
 
 
 def _told(v: View) -> Report:
@@ -99,13 +109,15 @@ def _told(v: View) -> Report:
 
 
 def _others(v: View) -> Verdict:
-    """Nothing with our marker may live on when the resource is gone."""
+    """Nothing with our marker may live on when the resource is gone, nor what was replaced, nor what was uploaded."""
     others = living(v)
     if not others:
-        return Release()
+        claim = v.own_claim
+        old = retire(v, claim.replaces, _told(v)) if claim and claim.replaces and claim.replaces != v.id else None
+        return old or spare(v, _told(v)) or Release()
     one = min(others, key=lambda r: (r.created_at, r.id))
     if not v.fresh(one):
-        return _poll(v, one.id, _told(v))
+        return poll(v, one.id, _told(v))
     if one.busy:
         return _interrupt(v, one.id)
     return End(one.id, "Archive", _told(v), stray=True)

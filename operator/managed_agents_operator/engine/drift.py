@@ -13,11 +13,12 @@ from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
 from managed_agents_operator.engine.claim import digest
 from managed_agents_operator.engine.external import Changes
 from managed_agents_operator.engine.looks import LookSession
+from managed_agents_operator.engine.mounting import mount_notes, mounts_due
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Ask, Report, Update, Verdict
 from managed_agents_operator.engine.view import View
 
-Step = Literal["update", "title", "metadata", "budget", "retool"]
+Step = Literal["update", "title", "metadata", "budget", "retool", "adopt"]
 FIELDS: tuple[Step, ...] = ("title", "metadata", "budget")
 PROGRESSING = Report(None, "", "Progressing", "the session is being brought to the spec")
 
@@ -68,6 +69,8 @@ def held_until(v: View) -> float | None:
         if changes is not None and held(v, step, changes):
             refusal, repeat = v.memory.refusals.get(step), v.memory.repeats.get(step)
             times += [t for t in (refusal.until if refusal else 0.0, repeat[2] if repeat else 0.0) if t > v.now]
+    if (due := mounts_due(v)) is not None:
+        times.append(due)
     return min(times, default=None)
 
 
@@ -94,17 +97,7 @@ def notes(v: View) -> tuple[str, str] | None:
     if spec.budget and spec.budget.max_list_cost and remote.budget is None:
         message = "the session has no budget any more and the API takes no second one: set spec.budget to removed: true"
         return "BudgetGone", message
-    return _static_notes(v)
-
-
-def _static_notes(v: View) -> tuple[str, str] | None:
-    status = v.resource.status
-    mounted = {r.name for r in status.resources or ()}
-    missing = sorted(r.name for r in v.resource.spec.resources if r.name not in mounted)
-    if status.resources is not None and missing:
-        names = ", ".join(missing)
-        return "MountsDiffer", f"spec.resources {names}: not mounted, and mounts are made only with the session"
-    return None
+    return mount_notes(v)
 
 
 def difference(v: View, remote: Remote, step: str) -> Changes | None:
@@ -118,6 +111,8 @@ def difference(v: View, remote: Remote, step: str) -> Changes | None:
         return _metadata(v, remote)
     if step == "budget":
         return _budget(v, remote)
+    if step == "adopt":
+        return marker_change(v, remote)
     return _tools(v, remote)
 
 
@@ -133,7 +128,7 @@ def _metadata(v: View, remote: Remote) -> Changes | None:
         return None
     spec = v.resource.spec.metadata or {}
     wanted: dict[str, str | None] = {k: x for k, x in spec.items() if remote.metadata.get(k) != x}
-    gone = set(v.resource.status.managed_metadata_keys or ()) - set(spec) - {METADATA_UID, METADATA_OWNER}
+    gone = set(v.managed_keys) - set(spec) - {METADATA_UID, METADATA_OWNER}
     wanted |= {k: None for k in sorted(gone) if remote.metadata.get(k)}
     if marker := marker_change(v, remote):
         wanted |= marker.body["metadata"]
@@ -158,7 +153,7 @@ def _budget(v: View, remote: Remote) -> Changes | None:
 
 
 def _tools(v: View, remote: Remote) -> Changes | None:
-    overrides = v.resource.spec.agent.overrides
+    overrides = v.resource.spec.agent.overrides if v.resource.spec.agent else None
     if overrides is None:
         return None
     body: dict[str, Any] = {}

@@ -5,13 +5,29 @@ Rungs `suspended`, `changed`, `terminal`, `lost` and `owned_elsewhere` of the la
 
 from __future__ import annotations
 
-from managed_agents_operator.engine.looks import LookSession
+from managed_agents_operator.engine.expiring import as_wished
+from managed_agents_operator.engine.looks import LookSession, LookStop, Stop
+from managed_agents_operator.engine.replacing import begin
 from managed_agents_operator.engine.searching import proved_gone, wrong_workspace
-from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
+from managed_agents_operator.engine.verdict import Ask, End, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 from managed_agents_operator.engine.watching import asked, missing
 
 AGAIN = "delete this resource and make another Session to go on"
+AGAIN_SECONDS = 15.0
+MASS_LOSS = Report(
+    "MassLoss",
+    "the session is gone together with many others of this connection, so nothing is concluded: find out why, and if "
+    "they are gone for good, give the annotation managedagents.dev/reconcile-requested-at of this resource a new value",
+    "Stalled",
+    "many sessions are gone at once",
+)
+LOSING = Report(
+    "Replacing",
+    "the session is not there any more: before another one is made, it is looked for once more in a whole listing",
+    "Progressing",
+    "the session is not there any more",
+)
 
 
 def suspended(v: View) -> Verdict | None:
@@ -27,11 +43,11 @@ def suspended(v: View) -> Verdict | None:
 def changed(v: View) -> Verdict | None:
     """An edit of what can't change slipped in before the id was in status, where admission could not refuse it."""
     made_from = v.resource.status.created_from
-    if v.id is None or made_from is None or made_from == v.digest:
+    if v.id is None or made_from is None or made_from == v.digest or v.resource.spec.archived or v.replacing:
         return None
     message = (
         "the session was made from another spec (agent, environment, vaults, repositories or memory stores differ): "
-        "put the spec back, or make another Session"
+        "put the spec back, make another Session, or set spec.onImmutableChange: Replace"
     )
     return Rest(Report("ImmutableChanged", message, "Stalled", "the spec can't be brought to this session"))
 
@@ -44,7 +60,13 @@ def terminal(v: View) -> Verdict | None:
     archived = status.archived_at or (remote.archived_at if remote else None)
     if not archived and (remote.state if remote else status.state) != "terminated":
         return None
-    synced, message = "Stalled", "the session has ended"
+    full = v.resource.spec.management_policy == "Full"
+    if full and v.resource.spec.archived and not archived and (last := _archived_at_last(v, v.id)):
+        return last
+    if unread := _last_stop(v):
+        return unread
+    why = as_wished(v, archived) if archived and full else None
+    synced, message = ("Synced", "the session is as the spec says") if why else ("Stalled", "the session has ended")
     told = v.told("Synced")
     deleted = told is not None and told.reason == "RemoteDeleted"
     if v.sight.absent is not None and not deleted:
@@ -54,13 +76,37 @@ def terminal(v: View) -> Verdict | None:
         deleted = doubt is None
     if deleted:
         synced, message = "RemoteDeleted", "the session ended and was then deleted outside"
-    if archived:
+    if why:
+        report = Report("Archived", f"the session was archived: {why}", synced, message)
+    elif archived:
         report = Report("ArchivedOutside", f"the session was archived outside: {AGAIN}", synced, message)
     else:
         report = Report(
             "Terminated", f"the session ended by an error that it can't recover from: {AGAIN}", synced, message
         )
     return Rest(report, facts=_doubtful(v))
+
+
+def _archived_at_last(v: View, id: str) -> Verdict | None:
+    """One that ended by an error is archived too where that is wished for, if the API takes it; tried once."""
+    if v.remote is None or v.memory.ended == id or "end" in v.memory.refusals or not v.ours(v.remote):
+        return None
+    return End(id, "Archive", None) if v.fresh(v.remote) else Ask(LookSession(id))
+
+
+def _last_stop(v: View) -> Verdict | None:
+    """How the turn that our first events began came to its end, if that was not seen before the session did."""
+    kickoff, told = v.resource.status.kickoff, v.told("Finished")
+    if v.id is None or v.remote is None or not (kickoff and kickoff.state == "Sent"):
+        return None
+    if (told is not None and told.status == "True") or v.memory.last_stop == v.id:
+        return None
+    look = LookStop(v.id)
+    seen = v.saw(look, Stop)
+    if seen is None:
+        return Ask(look)
+    facts = {"stopReason": seen.reason} if seen.own and seen.reason else {}
+    return Rest(None, facts=facts) if facts and v.resource.status.stop_reason != seen.reason else None
 
 
 def _doubtful(v: View) -> dict[str, object]:
@@ -82,11 +128,30 @@ def lost(v: View) -> Verdict | None:
     if v.sight.absent is None:
         return None
     ready = v.told("Ready")
-    if (ready is None or ready.reason != "Lost") and (doubt := proved_gone(v, v.id)):
+    told = ready.reason if ready else None
+    if v.memory.asked is None and told != "Lost" and (v.sight.mass_loss or (told == "MassLoss" and not _swept(v))):
+        return Rest(MASS_LOSS, until=v.now + AGAIN_SECONDS)
+    spec = v.resource.spec
+    replaces = spec.on_lost == "Replace" and spec.management_policy == "Full" and not spec.archived
+    if replaces and v.memory.asked is None and not _swept(v):
+        # Whether many went at once is told by a whole sweep.
+        return Rest(LOSING, until=v.now + AGAIN_SECONDS)
+    if (replaces or told != "Lost") and (doubt := proved_gone(v, v.id)):
         return doubt
+    if replaces:
+        return begin(v)
+    if spec.archived:
+        message = "spec.archived is true, and the session was deleted outside"
+        return Rest(Report("Archived", message, "RemoteDeleted", message))
     return Rest(
         Report("Lost", f"the session was deleted outside: {AGAIN}", "Stalled", "the session is not there any more")
     )
+
+
+def _swept(v: View) -> bool:
+    """Whether a whole sweep was made since the session was first found missing."""
+    since = v.memory.gone_since
+    return since is not None and v.sight.link.swept_at is not None and v.sight.link.swept_at > since[1]
 
 
 def owned_elsewhere(v: View) -> Verdict | None:

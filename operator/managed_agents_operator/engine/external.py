@@ -101,6 +101,8 @@ class Created:
     """`status.resources` of a session just made or found, with what went into each mount."""
     keys: tuple[str, ...] | None = None
     """Keys of metadata that it was made with; None where nobody knows."""
+    replaces: str | None = None
+    """The session that it takes the place of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
-import itertools
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
-from managed_agents_operator.engine.cell import Cell, Clock, secrets, version
+from managed_agents_operator.api.resources import SourceKind
+from managed_agents_operator.engine.alarms import Alarms
+from managed_agents_operator.engine.cell import Cell, Clock, version
 from managed_agents_operator.engine.errors import ObjectGone
+from managed_agents_operator.engine.external import Rival
+from managed_agents_operator.engine.index import Index
 from managed_agents_operator.engine.reconcile import Reconciler
 
 log = logging.getLogger(__name__)
@@ -38,15 +40,12 @@ class Keeper:
         self._sleep = sleep
         self._workers = workers
         self._cells: dict[str, Cell] = {}
-        self._by_id: dict[str, str] = {}
-        self._by_secret: dict[tuple[str, str], set[str]] = {}
+        self._index = Index()
         self._ready: deque[str] = deque()
         self._queued: dict[str, float] = {}
         self._passing: set[str] = set()
         self._again: set[str] = set()
-        self._due: dict[str, float] = {}
-        self._later: list[tuple[float, int, str]] = []
-        self._order = itertools.count()
+        self._alarms = Alarms()
         self._bell = asyncio.Event()
         self._ended = asyncio.Event()
         self._draining = False
@@ -85,28 +84,19 @@ class Keeper:
     def _take(self, body: dict[str, Any]) -> None:
         uid = body["metadata"]["uid"]
         body["metadata"].pop("managedFields", None)
-        cell = self._cells.get(uid)
-        if cell is None:
-            cell = self._cells[uid] = Cell(uid, body)
-        else:
-            self._unmap(cell)
-            cell.body = body
-        self._map(cell)
+        cell = self._cells.setdefault(uid, Cell(uid, body))
+        cell.body = body
+        self._file(cell)
 
-    def _map(self, cell: Cell) -> None:
-        if id_ := cell.status.get("id"):
-            self._by_id[id_] = cell.uid
-        for secret in secrets(cell.body):
-            self._by_secret.setdefault(secret, set()).add(cell.uid)
+    def _file(self, cell: Cell) -> None:
+        self._released(self._index.file(cell.body), cell.uid)
 
-    def _unmap(self, cell: Cell) -> None:
-        if (id_ := cell.status.get("id")) and self._by_id.get(id_) == cell.uid:
-            del self._by_id[id_]
-        for secret in secrets(cell.body):
-            if uids := self._by_secret.get(secret):
-                uids.discard(cell.uid)
-                if not uids:
-                    del self._by_secret[secret]
+    def _released(self, session_ids: Collection[str], uid: str) -> None:
+        """Those that wait for a session which another one had or wanted may have it now."""
+        for session_id in session_ids:
+            for other in self._index.wanting(session_id):
+                if other != uid:
+                    self.ring(other)
 
     # bells
 
@@ -127,28 +117,41 @@ class Keeper:
             self.ring(uid)
 
     def ring_session(self, session_id: str) -> None:
-        """Ask for a pass of the resource that has this session in its status."""
-        if uid := self._by_id.get(session_id):
+        """Ask for a pass of every resource that has this session in its status."""
+        for uid in self._index.having(session_id):
             self.ring(uid)
 
-    def secret_changed(self, namespace: str, name: str) -> None:
-        """A Secret changed: those that name it are passed, and what was refused is tried again."""
-        for uid in list(self._by_secret.get((namespace, name), ())):
-            cell = self._cells[uid]
-            cell.retry()
+    def source_changed(self, kind: SourceKind, namespace: str, name: str) -> None:
+        """A ConfigMap or Secret changed: those that name it are passed, and what was refused is tried again."""
+        for uid in self._index.naming((kind, namespace, name)):
+            self._cells[uid].retry()
             self.ring(uid)
+
+    def sources_listed(self) -> None:
+        """Versions of ConfigMaps or Secrets are known that were not: those that name any get a look at them."""
+        for uid in self._index.naming_any():
+            self.ring(uid)
+
+    # who is there
 
     def tracked(self) -> Mapping[str, Mapping[str, Any]]:
         """Session id to status, of every resource that has one."""
-        return {id_: self._cells[uid].status for id_, uid in self._by_id.items()}
+        return {id_: self._cells[uid].status for id_, uid in self._index.sessions()}
 
     def tracks(self, session_id: str) -> bool:
         """Whether a resource has this session in its status."""
-        return session_id in self._by_id
+        return bool(self._index.having(session_id))
 
     def knows(self, uid: str) -> bool:
         """Whether a resource of this uid is there."""
         return uid in self._cells
+
+    def rivals(self, session_id: str, uid: str) -> tuple[Rival, ...]:
+        """Every other resource that has this session in its status, or wants it by its spec; the oldest first."""
+        having = set(self._index.having(session_id))
+        cells = (self._cells[other] for other in {*having, *self._index.wanting(session_id)} - {uid})
+        rivals = (Rival(c.namespace, c.name, c.uid, c.created, c.uid in having) for c in cells if not c.gone)
+        return tuple(sorted(rivals, key=lambda rival: (rival.created, rival.uid)))
 
     def last_event_age(self) -> float:
         """Seconds since the watch last told anything."""
@@ -180,12 +183,9 @@ class Keeper:
     async def _wake(self) -> None:
         while True:
             now = self._clock.monotonic()
-            while self._later and self._later[0][0] <= now:
-                due, _, uid = heapq.heappop(self._later)
-                if self._due.get(uid) == due:
-                    del self._due[uid]
-                    self.ring(uid)
-            await self._sleep(min(max(self._later[0][0] - now, 0.01), 0.2) if self._later else 0.2)
+            for uid in self._alarms.due(now):
+                self.ring(uid)
+            await self._sleep(min(max(self._alarms.next() - now, 0.01), 0.2))
 
     async def _work(self) -> None:
         while True:
@@ -198,7 +198,7 @@ class Keeper:
             if cell is None:
                 continue
             self._passing.add(uid)
-            self._due.pop(uid, None)
+            self._alarms.clear(uid)
             try:
                 again = await self._pass(cell)
             finally:
@@ -220,21 +220,14 @@ class Keeper:
             log.exception("%s/%s: a pass failed", cell.namespace, cell.name)
             again = self._clock.monotonic() + CRASHED_PAUSE
         finally:
-            self._remap(cell, before)
+            if cell.body is not before:
+                # A newer one: the answer to a write of ours, or a fresh read.
+                cell.body["metadata"].pop("managedFields", None)
+                self._file(cell)
         if over:
-            self._unmap(cell)
             self._cells.pop(cell.uid, None)
+            self._released(self._index.drop(cell.uid), cell.uid)
         return again
-
-    def _remap(self, cell: Cell, before: dict[str, Any]) -> None:
-        """A pass took a newer body in: the answer to a write of ours, or a fresh read."""
-        if cell.body is before:
-            return
-        newest, cell.body = cell.body, before
-        self._unmap(cell)
-        cell.body = newest
-        newest["metadata"].pop("managedFields", None)
-        self._map(cell)
 
     def _schedule(self, uid: str, again: float | None) -> None:
         if uid in self._again:
@@ -243,8 +236,7 @@ class Keeper:
         elif again is not None and again <= self._clock.monotonic():
             self.ring(uid)
         if again is not None and uid in self._cells and uid not in self._queued:
-            self._due[uid] = again
-            heapq.heappush(self._later, (again, next(self._order), uid))
+            self._alarms.set(uid, again)
 
 
 async def _work_on(cell: Cell, reconciler: Reconciler) -> tuple[float | None, bool]:

@@ -15,21 +15,13 @@ from managed_agents_operator.engine.deletion import FORCE, deletion
 from managed_agents_operator.engine.doubles import dispute, stray
 from managed_agents_operator.engine.drift import drift
 from managed_agents_operator.engine.ending import changed, lost, owned_elsewhere, suspended, terminal
+from managed_agents_operator.engine.expiring import archiving, idled
 from managed_agents_operator.engine.kickoff import kickoff
+from managed_agents_operator.engine.mounting import mounting
+from managed_agents_operator.engine.observing import observing
+from managed_agents_operator.engine.replacing import replacing
 from managed_agents_operator.engine.restoring import foreign_claim
-from managed_agents_operator.engine.verdict import (
-    Allow,
-    Ask,
-    Create,
-    End,
-    Guard,
-    Interrupt,
-    Report,
-    Rest,
-    Send,
-    Update,
-    Verdict,
-)
+from managed_agents_operator.engine.verdict import Allow, Ask, Guard, Mutation, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 from managed_agents_operator.engine.watching import asked, missing, rest, stopped, unseen
 
@@ -38,23 +30,31 @@ Rung = Callable[[View], Verdict | None]
 RUNGS: tuple[Rung, ...] = (
     dispute,  # a session that we just made, and another one in status
     deletion,  # being deleted: end the session, then let the resource go
+    observing,  # spec.managementPolicy is Observe: only look
     suspended,  # spec.suspend: only look
     unguarded,  # finalizer or claim taken away by somebody
     foreign_claim,  # a restored backup or a copied manifest
+    replacing,  # made from another spec, and spec.onImmutableChange is Replace
     stray,  # a second session with our marker
     asked,  # a fresh look was asked for
     missing,  # a listing does not show it
     changed,  # made from another spec than the one that stands here
     terminal,  # archived or terminated: stays so
     unseen,  # an id of which nothing was seen yet
-    lost,  # gone, by proof
+    lost,  # gone, by proof: told, or replaced as spec.onLost says
     owned_elsewhere,  # somebody else's marker on our session
-    nothing_yet,  # no id: search, claim, create
+    nothing_yet,  # no id: search, claim, adopt or create
+    archiving,  # spec.archived, or its time since creation is over
     kickoff,  # the first events, once
     drift,  # title, metadata, budget, tools, MCP servers
+    mounting,  # files and tokens
     stopped,  # why it is idle
+    idled,  # its time of being idle is over
     rest,
 )
+
+
+ENDED = ("Archived", "ArchivedOutside", "Terminated", "Lost", "MassLoss")
 
 
 def decide(view: View) -> Verdict:
@@ -68,9 +68,7 @@ def decide(view: View) -> Verdict:
 
 def calls(verdict: Verdict) -> bool:
     """Whether carrying it out takes a call of the remote API, now or with the permit it gives."""
-    return isinstance(verdict, Ask | Create | Allow | Send | Update | Interrupt | End) or (
-        isinstance(verdict, Guard) and verdict.token
-    )
+    return isinstance(verdict, Ask | Allow | Mutation) or (isinstance(verdict, Guard) and verdict.token)
 
 
 def held_back(v: View, verdict: Verdict) -> Verdict:
@@ -97,4 +95,4 @@ def _settled(v: View, verdict: Verdict) -> bool:
         return False
     if verdict.report is None:
         return v.id is not None and not v.deleting and not verdict.facts
-    return verdict.report.ready is not None and verdict.report.ready not in ("ArchivedOutside", "Terminated", "Lost")
+    return verdict.report.ready is not None and verdict.report.ready not in ENDED

@@ -10,16 +10,20 @@ from dataclasses import replace
 from typing import Any
 
 from managed_agents_operator.api.session import CLAIM_ANNOTATION, RECONCILE_ANNOTATION, Session
+from managed_agents_operator.api.status import SessionStatus
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import Sight
 from managed_agents_operator.engine.looks import (
     Absent,
     Delivery,
     Look,
+    LookContents,
+    LookFile,
     LookKickoff,
     LookSearch,
     LookSession,
     LookStop,
+    LookUploads,
     Stop,
 )
 from managed_agents_operator.engine.memory import Backoff, Memory, Permit, kick_key
@@ -35,36 +39,53 @@ LONGEST_POLL = 30.0
 def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
     """The memory as a pass begins: what is seen for the first time is stamped, what an edit made void is dropped."""
     meta, status = resource.metadata, resource.status
-    text = meta.annotations.get(CLAIM_ANNOTATION)
-    if memory.generation == 0 or text != memory.claim_text:
-        memory = replace(memory, claim_text=text, claim_seen_at=now, searches=0)
-        if memory.permit and text != memory.permit.claim.text:
-            memory = replace(memory, permit=None)
+    memory = _met_claim(memory, meta.annotations.get(CLAIM_ANNOTATION), now)
     wish = meta.annotations.get(RECONCILE_ANNOTATION)
     if wish is None or wish == status.last_handled_reconcile_at:
         memory = replace(memory, asked=None)
     elif memory.asked is None or memory.asked[0] != wish:
-        memory = replace(memory, asked=(wish, now), retry=True, refusals={}, repeats={}, backoff=None)
+        memory = replace(memory, asked=(wish, now), retry=True, refusals={}, repeats={}, missing={}, backoff=None)
     if memory.generation not in (0, meta.generation):
-        memory = replace(memory, backoff=None, repeats={})
+        memory = replace(memory, backoff=None, repeats={}, missing={})
     sent = status.kickoff
     key = kick_key(status.id, sent.tries if sent else None, sent.at if sent else None)
     if key != memory.kick_key:
         memory = replace(memory, kick_key=key, kick_seen_at=now, kick_listings=0, kick_look_at=0.0)
+    return replace(_met_session(memory, status, sight, now), generation=meta.generation)
+
+
+def _met_claim(memory: Memory, text: str | None, now: float) -> Memory:
+    if memory.generation != 0 and text == memory.claim_text:
+        return memory
+    memory = replace(memory, claim_text=text, claim_seen_at=now, searches=0)
+    return replace(memory, permit=None) if memory.permit and text != memory.permit.claim.text else memory
+
+
+def _met_session(memory: Memory, status: SessionStatus, sight: Sight, now: float) -> Memory:
+    if sight.absent is None:
+        memory = replace(memory, gone_since=None)
+    elif status.id is not None and (memory.gone_since is None or memory.gone_since[0] != status.id):
+        memory = replace(memory, gone_since=(status.id, now))
     if memory.interrupted and any(
         r.id == memory.interrupted[0] and not r.busy for r in (sight.remote, *sight.strays) if r is not None
     ):
         memory = replace(memory, interrupted=None)
-    if status.id is not None:
-        memory = replace(memory, unanswered=None, last_id=status.id)
+    if status.id is None:
+        return memory
+    memory = replace(memory, last_id=status.id)
+    if memory.unanswered is not None and memory.unanswered.n <= (status.incarnation or 1):
+        memory = replace(memory, unanswered=None)
     made = memory.created
-    if made is not None and status.id is not None and (status.id == made.remote.id or not made.by_post):
+    if made is not None and (status.incarnation or 0) >= made.n and (status.id == made.remote.id or not made.by_post):
         memory = replace(memory, created=None)
-    return replace(memory, generation=meta.generation)
+    return memory
 
 
-def looked(memory: Memory, look: Look, seen: Any, *, began: float, now: float, jitter: float, deleting: bool) -> Memory:
-    """After a look, which began at `began`: how often and when is kept, so that looking backs off."""
+def looked(memory: Memory, look: Look, seen: Any, *, began: float, now: float, jitter: float, poll: bool) -> Memory:
+    """After a look, which began at `began`: how often and when is kept, so that looking backs off.
+
+    `poll` tells that it was one of many.
+    """
     if isinstance(seen, Failure):
         return failed(memory, seen, now, jitter, looking=True)
     if memory.backoff is not None and memory.backoff.looking:
@@ -73,7 +94,15 @@ def looked(memory: Memory, look: Look, seen: Any, *, began: float, now: float, j
         return replace(memory, searches=memory.searches + 1)
     if isinstance(look, LookSession) and isinstance(seen, Absent) and look.id == memory.last_id:
         memory = replace(memory, last_id=None)
-    if isinstance(look, LookSession) and deleting:
+    if isinstance(look, LookUploads) and memory.upload_doubt is not None:
+        return replace(memory, upload_doubt=(memory.upload_doubt[0], memory.upload_doubt[1] + 1))
+    if isinstance(look, LookFile):
+        told = f"the API has no file {look.id}: mend fileId"
+        return memory if seen else replace(memory, missing={**memory.missing, look.id: told})
+    if isinstance(look, LookContents):
+        gone = {name: said for name, said in seen.items() if isinstance(said, str)}
+        return replace(memory, missing={k: x for k, x in memory.missing.items() if k not in seen} | gone)
+    if isinstance(look, LookSession) and poll:
         pause = doubled(0.5, memory.polls, LONGEST_POLL)
         return replace(memory, polls=memory.polls + 1, poll_at=now + pause)
     if isinstance(look, LookKickoff) and isinstance(seen, Delivery):
@@ -88,14 +117,15 @@ def stop_read(memory: Memory, look: LookStop, seen: Stop, remote: Remote, now: f
     again = memory.stop_read == looks(remote)
     reads = memory.stop_reads + 1 if again else 0
     due = now + doubled(2.0, reads, LONGEST_PAUSE)
-    return replace(memory, stop=seen, stop_read=looks(remote), stop_reads=reads, stop_due=due)
+    last = remote.id if remote.terminal else memory.last_stop
+    return replace(memory, stop=seen, stop_read=looks(remote), stop_reads=reads, stop_due=due, last_stop=last)
 
 
 def guarded(memory: Memory, guard: Guard, answer: Session, boot: float, life: float) -> Memory:
     """GUARD was answered. With a token its answer is the permit; its claim has surely made nothing yet."""
     if not guard.token:
-        return replace(memory, permit=None)
-    permit = Permit(guard.claim, answer, boot + life)
+        return replace(memory, permit=None, settled=guard.claim.text if guard.fresh else memory.settled)
+    permit = Permit(guard.claim, answer, boot + life, guard.files)
     return replace(memory, permit=permit, settled=guard.claim.text, unanswered=None, retry=False)
 
 

@@ -112,6 +112,8 @@ Look = (
 )
 REMOTE = (LookSession, LookAgent, LookFile, LookKickoff, LookStop, LookStray)
 """The looks that are calls of the API, made at once and worth a turn in its budget."""
+ORDERED = (LookSearch, LookUploads)
+"""The looks that are only ordered: what they show comes later, through the sight."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from managed_agents_operator.api.session import Session
+from managed_agents_operator.api.status import Source
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Created
@@ -26,6 +27,8 @@ class Permit:
     claim: Claim
     resource: Session
     deadline: float
+    files: Mapping[str, Source] = field(default_factory=dict)
+    """What was uploaded for its mounts of content, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,14 @@ class Memory:
     """What the session looked like when its stop reason was last read."""
     stop_reads: int = 0
     stop_due: float = 0.0
+    gone_since: tuple[str, float] | None = None
+    """The session in status, and when this process first found it missing."""
+    last_stop: str | None = None
+    """The ended session whose last idle event was read."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Mounts whose content is not there, and what is missing, in words."""
+    upload_doubt: tuple[float, int] | None = None
+    """When an upload was sent whose outcome is not known, and how often it was looked for."""
     asked: tuple[str, float] | None = None
     """The last wish to look anew, and when this process first saw it."""
     generation: int = 0

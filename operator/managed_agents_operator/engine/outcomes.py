@@ -11,17 +11,31 @@ from dataclasses import replace
 from managed_agents_operator.engine.claim import digest
 from managed_agents_operator.engine.drift import difference
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import Created, Sent
+from managed_agents_operator.engine.external import Created, Discarded, Made, Rotated, Sent, Uploaded
 from managed_agents_operator.engine.kickoff import refused_status, sent_status
 from managed_agents_operator.engine.learning import LONGEST_PAUSE, failed
 from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED, Memory, Refusal, kick_key
+from managed_agents_operator.engine.mount_outcomes import mounted, not_mounted, what_went_in
+from managed_agents_operator.engine.mounts import rendered
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.engine.verdict import Create, End, Interrupt, Mutation, Send, Update
+from managed_agents_operator.engine.verdict import (
+    Create,
+    Discard,
+    End,
+    Interrupt,
+    Mount,
+    Mutation,
+    Rotate,
+    Send,
+    Unmount,
+    Update,
+    Upload,
+)
 from managed_agents_operator.engine.view import View
 
-Outcome = Remote | Sent | Absent | Failure
+Outcome = Remote | Made | Sent | Uploaded | Rotated | Discarded | Absent | Failure
 GOES_ON = Failure(
     Consequence.LATER, "CallRefused", "the API took the call that ends the session, and the session has not ended yet"
 )
@@ -49,8 +63,10 @@ def learn(v: View, memory: Memory, verdict: Mutation, outcome: Outcome, now: flo
     if isinstance(verdict, End):
         return _ended(memory, verdict, outcome, now, jitter)
     memory = replace(memory, backoff=None)
-    if isinstance(verdict, Create) and isinstance(outcome, Remote):
+    if isinstance(verdict, Create) and isinstance(outcome, Made):
         return _created(v, memory, outcome)
+    if isinstance(verdict, Upload | Mount | Unmount | Rotate | Discard):
+        return mounted(v, memory, verdict, outcome, now)
     if isinstance(verdict, Send) and isinstance(outcome, Sent):
         facts = {**memory.facts, "kickoff": sent_status(v, outcome)}
         return replace(memory, facts=facts, stop_read=None, stop_reads=0)
@@ -67,27 +83,37 @@ def _ended(memory: Memory, verdict: End, outcome: Outcome, now: float, jitter: f
         return replace(failed(memory, GOES_ON, now, jitter), fresh_after=now)
     if memory.created and memory.created.remote.id == verdict.id:
         memory = replace(memory, created=None)
-    return replace(memory, backoff=None, ended=verdict.id)
+    return replace(memory, backoff=None, ended=verdict.id, polls=0, poll_at=0.0)
 
 
-def _created(v: View, memory: Memory, remote: Remote) -> Memory:
-    permit = v.memory.permit
-    claim = permit.claim if permit else None
-    made = Created(
+def _created(v: View, memory: Memory, made: Made) -> Memory:
+    permit, remote = v.memory.permit, made.remote
+    if permit is None:
+        raise AssertionError("no POST without a permit")
+    claim, spec = permit.claim, permit.resource.spec
+    created = Created(
         remote,
-        n=claim.n if claim else v.n,
-        digest=remote.marker.digest if remote.marker else (claim.digest if claim else v.digest),
+        n=claim.n,
+        digest=remote.marker.digest if remote.marker else claim.digest,
         by_post=True,
+        resources=tuple(
+            rendered(spec.resources, remote.mounts or (), made=what_went_in(spec, permit.files, made.tokens))
+        ),
+        keys=tuple(spec.metadata or ()),
+        replaces=claim.replaces,
     )
-    sent = v.resource.status.kickoff
+    # Another session has a kick-off of its own.
+    sent = v.resource.status.kickoff if v.id in (None, remote.id) else None
     key = kick_key(remote.id, sent.tries if sent else None, sent.at if sent else None)
-    return replace(memory, created=made, unanswered=None, settled=None, refusals={}, kick_settled=key)
+    return replace(memory, created=created, unanswered=None, settled=None, refusals={}, kick_settled=key)
 
 
 def _updated(v: View, memory: Memory, verdict: Update, remote: Remote, now: float) -> Memory:
     """An accepted change that the answer does not show will not be shown by doing it again."""
     refusals = {k: r for k, r in memory.refusals.items() if k != verdict.step}
     kept = all(difference(v, remote, step) is None for step in _steps(verdict))
+    if verdict.step == "adopt":
+        kept = remote.marker is not None and remote.marker.uid == v.uid
     if not kept:
         said = f"the API accepted a change of {', '.join(verdict.changes.fields)} and did not keep it"
         until = now + v.terms.refused_retry
@@ -145,6 +171,10 @@ def _send_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -
     return replace(memory, backoff=None, facts=facts, refusals={**memory.refusals, "kickoff": refusal})
 
 
+def _mount_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
+    return not_mounted(v, memory, verdict, failure)
+
+
 def _update_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
     if failure.consequence is not Consequence.REFUSED or not isinstance(verdict, Update):
         return memory
@@ -176,4 +206,9 @@ _FAILED: dict[type, Callable[[View, Memory, Mutation, Failure], Memory]] = {
     Send: _send_failed,
     Update: _update_failed,
     End: _end_failed,
+    Upload: _mount_failed,
+    Mount: _mount_failed,
+    Unmount: _mount_failed,
+    Rotate: _mount_failed,
+    Discard: _mount_failed,
 }

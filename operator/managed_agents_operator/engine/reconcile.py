@@ -29,7 +29,7 @@ from managed_agents_operator.engine.external import External
 from managed_agents_operator.engine.guarding import Guardian
 from managed_agents_operator.engine.ladder import decide
 from managed_agents_operator.engine.learning import looked, meet, recorded, stop_read
-from managed_agents_operator.engine.looks import REMOTE, Look, LookSearch, LookSession, LookStop, Stop
+from managed_agents_operator.engine.looks import ORDERED, REMOTE, Look, LookSession, LookStop, Stop
 from managed_agents_operator.engine.outcomes import learn, spent, torn
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.ports import Writer
@@ -135,7 +135,7 @@ class Reconciler:
                 cell.memory = replace(cell.memory, facts={**cell.memory.facts, **verdict.facts})
                 return await self._write_down(cell)
             again = await self._say(cell, view, verdict)
-            unanswered = isinstance(verdict, Ask) and not isinstance(verdict.look, LookSearch)
+            unanswered = isinstance(verdict, Ask) and not isinstance(verdict.look, ORDERED)
             return self._clock.monotonic() + UNANSWERED if unanswered else again
         return await self._act(cell, view, verdict)
 
@@ -166,20 +166,20 @@ class Reconciler:
             look = verdict.look
             if isinstance(look, REMOTE) and not self._turns.admits(cell, view, look=True):
                 return None, view
-            seen[look] = await self._look(cell, view, look)
-            if isinstance(look, LookSearch) and not isinstance(seen[look], Failure):
+            seen[look] = await self._look(cell, view, verdict)
+            if isinstance(look, ORDERED) and not isinstance(seen[look], Failure):
                 return verdict, view
             view = self._view(cell, seen)
             verdict = decide(view)
         return verdict, view
 
-    async def _look(self, cell: Cell, view: View, look: Look) -> Any:
-        began = self._clock.monotonic()
+    async def _look(self, cell: Cell, view: View, verdict: Ask) -> Any:
+        look, began = verdict.look, self._clock.monotonic()
         answer = await self._kind.observe(view.resource, look)
         now = self._clock.monotonic()
-        if not (isinstance(look, LookSearch) and answer is False):
+        if not (isinstance(look, ORDERED) and answer is False):
             cell.memory = looked(
-                cell.memory, look, answer, began=began, now=now, jitter=self._jitter(), deleting=view.deleting
+                cell.memory, look, answer, began=began, now=now, jitter=self._jitter(), poll=verdict.poll
             )
         if isinstance(answer, Stop) and isinstance(look, LookStop) and view.remote is not None:
             cell.memory = stop_read(cell.memory, look, answer, view.remote, now)

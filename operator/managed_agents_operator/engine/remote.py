@@ -53,7 +53,8 @@ class Remote:
     agent_id: str | None = None
     agent_version: int | None = None
     environment_id: str | None = None
-    mounts: tuple[Mount, ...] = ()
+    mounts: tuple[Mount, ...] | None = None
+    """None where the answer did not tell."""
     worked: bool = False
     listed: bool = False
     usage: Mapping[str, Any] = field(default_factory=dict)

@@ -27,7 +27,7 @@ SEARCHING = Report(
     "a search for the session is under way",
 )
 UNTIL_THEN = "until then nothing is created, released or called lost"
-KEPT = frozenset({"CreationUnknown", "DuplicateSession", "OwnedElsewhere", "WrongWorkspace"})
+KEPT = frozenset({"Archived", "CreationUnknown", "DuplicateSession", "OwnedElsewhere", "WrongWorkspace"})
 """What stays in Ready while it is searched once more, as after a restart."""
 
 
@@ -76,7 +76,10 @@ def elsewhere(v: View, answered: str | None, agent: str | None, way_out: str = U
     known = v.workspace
     if known and answered:
         return None if known == answered else wrong_workspace(v, way_out)
-    agent = agent or v.resource.spec.agent.id
+    agent = agent or (v.resource.spec.agent.id if v.resource.spec.agent else None)
+    if agent is None:
+        # Nothing is known that could be looked at with this key: what it says has to do.
+        return None
     look = LookAgent(agent)
     seen = v.saw(look, bool)
     if seen is None:
@@ -91,7 +94,7 @@ def proved_gone(v: View, id: str, way_out: str = UNTIL_THEN) -> Verdict | None:
     """
     absent = v.sight.absent
     young = absent is not None and absent.workspace is not None and v.now - absent.seen_at <= v.terms.fresh
-    if absent is None or not (young or v.saw(LookSession(id), Absent)):
+    if absent is None or not (young or v.saw(LookSession(id), Absent) is not None):
         return Ask(LookSession(id))
     agent = v.resource.status.agent
     return elsewhere(v, absent.workspace, agent.id if agent else None, way_out)

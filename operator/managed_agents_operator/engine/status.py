@@ -12,11 +12,17 @@ from typing import Any
 from managed_agents_operator.api.base import Condition
 from managed_agents_operator.engine.conditions import STOPS, conditions
 from managed_agents_operator.engine.drift import difference
+from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.memory import Memory
+from managed_agents_operator.engine.mounts import rendered
 from managed_agents_operator.engine.verdict import Report
 from managed_agents_operator.engine.view import View
 
 Status = dict[str, Any]
+
+OUTLASTING = ("observedGeneration", "conditions", "previousIds", "lastHandledReconcileAt", "lastObservedAt")
+"""Fields that are not about one session: they stay when another one takes its place."""
+REMEMBERED = 10
 
 USAGE = frozenset({"usage", "cost", "stats", "updatedAt", "lastObservedAt"})
 """Fields that grow while a session works: their writes may wait."""
@@ -24,14 +30,29 @@ USAGE = frozenset({"usage", "cost", "stats", "updatedAt", "lastObservedAt"})
 
 def known(status: Mapping[str, Any], memory: Memory) -> Status:
     """The status as it would stand if all that this process knows were written."""
-    after = dict(status)
     created = memory.created
-    if created is not None and _may_record(status, memory):
-        after |= {"id": created.remote.id, "incarnation": created.n, "createdFrom": created.digest}
-        after.pop("creation", None)
-        if created.remote.workspace:
-            after["workspaceId"] = created.remote.workspace
+    after = _recorded(status, created) if created is not None and _may_record(status, memory) else dict(status)
     return _set(after, memory.facts)
+
+
+def _recorded(status: Mapping[str, Any], created: Created) -> Status:
+    """With the id of a session that was made or found; what was said of another one before goes."""
+    old, id = status.get("id"), created.remote.id
+    after = dict(status) if old in (None, id) else {k: status[k] for k in OUTLASTING if k in status}
+    after |= {"id": id, "incarnation": created.n, "createdFrom": created.digest}
+    after.pop("creation", None)
+    if created.remote.workspace:
+        after["workspaceId"] = created.remote.workspace
+    if created.resources:
+        after["resources"] = [dict(entry) for entry in created.resources]
+    if created.keys is not None:
+        after["managedMetadataKeys"] = sorted(created.keys)
+    before = [x for x in (*status.get("previousIds", ()), created.replaces, old) if x and x != id]
+    if before:
+        after["previousIds"] = list(dict.fromkeys(before))[-REMEMBERED:]
+    if old not in (None, id) and "conditions" in after:
+        after["conditions"] = [c for c in after["conditions"] if c["type"] != "Finished"]
+    return after
 
 
 def _may_record(status: Mapping[str, Any], memory: Memory) -> bool:
@@ -39,7 +60,10 @@ def _may_record(status: Mapping[str, Any], memory: Memory) -> bool:
     created = memory.created
     if created is None:
         return False
-    return not status.get("id") or (created.by_post and (status.get("incarnation") or 0) < created.n)
+    if not status.get("id"):
+        return True
+    known = status.get("incarnation") or 0
+    return known < created.n and (created.by_post or status["id"] != created.remote.id or known == 0)
 
 
 def unwritten(status: Mapping[str, Any], memory: Memory) -> bool:
@@ -54,6 +78,9 @@ def conclude(before: Mapping[str, Any], v: View, report: Report | None, projecti
     speak of.
     """
     seen = {k: x for k, x in projection.items() if not (k == "archivedAt" and x is None)}
+    if v.remote is not None and v.remote.mounts is not None:
+        told = rendered(v.resource.spec.resources, v.remote.mounts, v.resource.status.resources or ())
+        seen["resources"] = told or None
     after = _set(known(before, v.memory), seen)
     _idle(after, v)
     _bookkeeping(after, v)
@@ -61,7 +88,7 @@ def conclude(before: Mapping[str, Any], v: View, report: Report | None, projecti
     now = v.wall.astimezone(UTC).replace(microsecond=0)
     if report is not None:
         after["observedGeneration"] = v.generation
-        rows = conditions(was, report, _finished(after, was), v.generation, now)
+        rows = conditions(was, report, _finished(after, was, report), v.generation, now)
         after["conditions"] = [c.model_dump(mode="json", by_alias=True, exclude_none=True) for c in rows]
     if _lasting(after) == _lasting(before):
         return dict(before)
@@ -90,6 +117,7 @@ def bare(after: Mapping[str, Any]) -> Status:
     kept = (
         "id",
         "incarnation",
+        "previousIds",
         "createdFrom",
         "workspaceId",
         "kickoff",
@@ -110,7 +138,7 @@ def _set(status: Status, values: Mapping[str, Any]) -> Status:
 
 
 def _idle(after: Status, v: View) -> None:
-    if v.remote is None:
+    if v.remote is None or v.remote.terminal:
         return
     if v.remote.state != "idle":
         after.pop("stopReason", None)
@@ -124,12 +152,15 @@ def _bookkeeping(after: Status, v: View) -> None:
         after["lastHandledReconcileAt"] = v.memory.asked[0]
     if not after.get("id"):
         return
-    after.pop("creation", None)
+    if not v.replacing:
+        after.pop("creation", None)
     if v.remote is not None and v.remote.workspace:
         after.setdefault("workspaceId", v.remote.workspace)
-    if v.remote is not None and v.id is not None and difference(v, v.remote, "metadata") is None:
+    observed = v.resource.spec.management_policy == "Observe" or after.get("incarnation") is None
+    if v.remote is not None and v.id is not None and not observed and difference(v, v.remote, "metadata") is None:
+        # An empty list is no absence: it says that nothing is ours, whatever the session was made with.
         keys = sorted(v.resource.spec.metadata or ())
-        _set(after, {"managedMetadataKeys": keys or None})
+        _set(after, {"managedMetadataKeys": keys if keys or v.managed_keys else after.get("managedMetadataKeys")})
 
 
 def _heeded(v: View, asked_at: float) -> bool:
@@ -140,17 +171,18 @@ def _heeded(v: View, asked_at: float) -> bool:
     return newest is not None and newest.seen_at >= asked_at
 
 
-def _finished(after: Status, before: tuple[Condition, ...]) -> str | None:
+def _finished(after: Status, before: tuple[Condition, ...], report: Report) -> str | None:
     """Over for good once it ended; a pause at the budget is over only until it goes on."""
     if (after.get("kickoff") or {}).get("state") != "Sent":
         return None
     was = next((c for c in before if c.type == "Finished"), None)
     if was is not None and was.status == "True" and was.reason != "BudgetReached":
         return was.reason
-    if after.get("state") != "idle":
+    ended = report.ready == "Lost" or bool(after.get("archivedAt")) or after.get("state") == "terminated"
+    if after.get("state") != "idle" and not ended:
         return "Running"
     _, finished = STOPS.get(after.get("stopReason", ""), (None, None))
-    return finished or "Running"
+    return finished or ("Terminated" if ended else "Running")
 
 
 def _lasting(status: Mapping[str, Any]) -> Status:

@@ -12,22 +12,19 @@ from typing import Any
 
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.cell import Cell
-from managed_agents_operator.engine.conditions import READY
 from managed_agents_operator.engine.errors import ClusterUnreachable, Failure, WriteRefused
 from managed_agents_operator.engine.external import External
 from managed_agents_operator.engine.memory import Memory
+from managed_agents_operator.engine.news import of_call, of_change
 from managed_agents_operator.engine.ports import Events, Writer
 from managed_agents_operator.engine.status import bare, conclude, patch, unwritten, usage_only
-from managed_agents_operator.engine.verdict import Create, End, Interrupt, Mutation, Release, Report, Send, Update
+from managed_agents_operator.engine.verdict import Mutation, Release, Report
 from managed_agents_operator.engine.view import View
 
 log = logging.getLogger(__name__)
 
-QUIET = frozenset({"Synced", "Progressing", "Stalled", "Suspended", "Unreachable", "RateLimited", "NotIdle"})
-"""Reasons of Synced that are no news for a person: they pass by themselves, or Ready tells more."""
 BURST = 10
 """Writes of one status that may follow each other at once: no life has more, only a quarrel with another writer."""
-ACTIONS = {Create: "Create", Update: "Update", Interrupt: "Interrupt", End: "End", Send: "Kickoff"}
 
 
 class Pace:
@@ -110,20 +107,13 @@ class Scribe:
         cell.body = body
 
     def _tell(self, view: View, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        """One Warning for each thing that went wrong, when it does."""
-        was, now = _reasons(before), _reasons(after)
-        for type_ in ("Ready", "Synced"):
-            if type_ not in now or was.get(type_, ("", ""))[0] == now[type_][0]:
-                continue
-            reason, message = now[type_]
-            stalled = type_ == "Ready" and reason in READY and READY[reason].effect == "Stalled"
-            if stalled or (type_ == "Synced" and reason not in QUIET and now.get("Ready", ("", ""))[0] != reason):
-                self._events.publish(view.resource.metadata, "Warning", reason, "Reconcile", message)
+        for news in of_change(view, before, after):
+            self._events.publish(view.resource.metadata, news.type, news.reason, news.action, news.note)
 
     def done(self, view: View, verdict: Mutation, outcome: object) -> None:
         """For the log: every call that was to change something outside, and what came of it."""
         meta = view.resource.metadata
-        what = ACTIONS[type(verdict)]
+        what = type(verdict).__name__
         if isinstance(outcome, Failure):
             log.warning(
                 "%s/%s: %s failed (%s, %s): %s",
@@ -137,9 +127,8 @@ class Scribe:
                 what,
                 getattr(verdict, "id", None) or getattr(outcome, "id", ""),
             )
-        if isinstance(verdict, End) and verdict.stray and not isinstance(outcome, Failure):
-            note = f"session {verdict.id} was one too many for this resource and unused: it was archived"
-            self._events.publish(meta, "Warning", "DuplicateSession", what, note)
+        if news := of_call(view, verdict, outcome):
+            self._events.publish(meta, news.type, news.reason, news.action, news.note)
 
     def released(self, view: View, verdict: Release) -> None:
         """The resource may go although something may be left outside."""
@@ -165,7 +154,3 @@ class Scribe:
     def refused(self, cell: Cell, error: WriteRefused) -> None:
         """The cluster will not take a write of ours: told in the log, tried again with growing pauses."""
         log.error("%s/%s: the API server refuses our write (%s): %s", cell.namespace, cell.name, error.code, error)
-
-
-def _reasons(status: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    return {c["type"]: (c["reason"], c.get("message", "")) for c in status.get("conditions") or ()}

@@ -45,6 +45,8 @@ class Ask:
 
     look: Look
     report: Report | None = None
+    poll: bool = False
+    """Whether it is one of many that back off, until the session has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Guard:
     claim: Claim
     token: bool
     report: Report | None
+    fresh: bool = False
+    """Whether the claim is known to have made nothing although it gives no permit."""
+    files: Mapping[str, Source] = field(default_factory=dict)
+    """What was uploaded for the mounts of content, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ class Update:
 
     id: str
     changes: Changes
-    step: Literal["update", "title", "metadata", "budget", "retool"]
+    step: Literal["update", "title", "metadata", "budget", "retool", "adopt"]
     report: Report
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from managed_agents_operator.api.base import Condition
 from managed_agents_operator.api.session import (
@@ -19,9 +19,11 @@ from managed_agents_operator.api.session import (
     immutable_part,
 )
 from managed_agents_operator.engine.claim import Claim, Marker, digest
+from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Sight
 from managed_agents_operator.engine.looks import Look, LookSession
 from managed_agents_operator.engine.memory import Memory, Permit, kick_key
+from managed_agents_operator.engine.mounts import declared_files
 from managed_agents_operator.engine.remote import Remote
 
 T = TypeVar("T")
@@ -131,6 +133,36 @@ class View:
         return max(own, self.resource.status.incarnation or 0, 1)
 
     @property
+    def own_claim(self) -> Claim | None:
+        """The claim, if it was made for this very resource."""
+        return self.claim if self.claim and self.claim.uid == self.uid else None
+
+    @property
+    def replacing(self) -> bool:
+        """Whether a claim stands for a session that is to take the place of the one in status."""
+        return self.id is not None and self.own_claim is not None and self.own_claim.n > self.incarnation
+
+    @property
+    def adopting(self) -> bool:
+        """Whether spec names a session that is not ours yet; it may be in status already, if it was observed."""
+        status, wish = self.resource.status, self.resource.spec.session_id
+        return wish is not None and status.incarnation is None and self.id in (None, wish)
+
+    @property
+    def managed_keys(self) -> tuple[str, ...]:
+        """Keys of metadata that came from spec: as status has it, else those that the session was made with."""
+        known, own = self.resource.status.managed_metadata_keys, self.own_claim
+        if known is not None:
+            return known
+        return (own.keys or ()) if own is not None and own.n == self.incarnation else ()
+
+    @property
+    def incarnation(self) -> int:
+        """That of the session in status; 0 where there is none."""
+        status = self.resource.status
+        return (status.incarnation or 1) if status.id is not None else 0
+
+    @property
     def foreign_claim(self) -> Claim | None:
         """A claim that another resource made: a restored backup, or a copied manifest."""
         return self.claim if self.claim and self.claim.uid != self.uid else None
@@ -176,6 +208,8 @@ class View:
         """Whether it is known that the claim on the object made nothing."""
         creation = self.resource.status.creation
         claim = self.claim
+        if self.own_claim is not None and self.own_claim.adopts:
+            return True
         refused = bool(
             creation and claim and creation.outcome == "Refused" and (creation.by, creation.at) == (claim.by, claim.at)
         )
@@ -194,6 +228,11 @@ class View:
         """The state of the kick-off, as status has it."""
         sent = self.resource.status.kickoff
         return kick_key(self.id, sent.tries if sent else None, sent.at if sent else None)
+
+    def seen(self, look: Look) -> Any:
+        """What was seen in this pass for a look; None where nothing was, or the look failed."""
+        answer = self.sight.seen.get(look)
+        return None if isinstance(answer, Failure) else answer
 
     def saw(self, look: Look, kind: type[T]) -> T | None:
         """What was seen in this pass for a look, if it was seen and is of that kind."""
@@ -214,17 +253,30 @@ class View:
         """Now, as RFC 3339 in UTC."""
         return self.wall.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
-    def new_claim(self, n: int, spec_digest: str) -> Claim:
-        """A claim of this process, made now."""
+    def new_claim(self, n: int, spec_digest: str, **more: Any) -> Claim:
+        """A claim of this process, made now; `more` are fields that seldom are set.
+
+        That there may be uploads is never forgotten, nor what this incarnation takes the place of.
+        """
+        spec, own = self.resource.spec, self.own_claim
+        known: dict[str, Any] = {"uploads": True} if own and own.uploads else {}
+        if own and own.n == n and own.replaces:
+            known["replaces"] = own.replaces
         return Claim(
-            uid=self.uid,
-            n=n,
-            at=self.stamp,
-            by=self.process.by,
-            agent=self.resource.spec.agent.id,
-            connection=self.process.connection,
-            workspace=self.sight.link.workspace,
-            digest=spec_digest,
+            **{
+                "uid": self.uid,
+                "n": n,
+                "at": self.stamp,
+                "by": self.process.by,
+                "agent": spec.agent.id if spec.agent else None,
+                "connection": self.process.connection,
+                "workspace": self.sight.link.workspace,
+                "digest": spec_digest,
+                "files": declared_files(spec),
+                "keys": tuple(sorted(spec.metadata or ())) or None,
+                **known,
+                **more,
+            }
         )
 
     def marker(self) -> Marker:

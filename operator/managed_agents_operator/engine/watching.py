@@ -8,6 +8,7 @@ from __future__ import annotations
 from managed_agents_operator.engine.claim import digest
 from managed_agents_operator.engine.conditions import READY, STOPS, said
 from managed_agents_operator.engine.drift import held_until, notes
+from managed_agents_operator.engine.expiring import wakes_at
 from managed_agents_operator.engine.looks import LookSession, LookStop, Stop
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
@@ -109,7 +110,7 @@ def rest(v: View) -> Rest:
     ready, message = _ready(v, remote)
     note = notes(v)
     synced, said = note or ("Synced", "the session is as the spec says")
-    times = [t for t in (held_until(v), _next_read(v, remote), _outage(v)) if t is not None]
+    times = [t for t in (held_until(v), _next_read(v, remote), _outage(v), wakes_at(v)) if t is not None]
     if _outage_told(v):
         synced, said = "Unreachable", OUTAGE
     return Rest(Report(ready, message, synced, said), until=min(times, default=None))
@@ -127,7 +128,10 @@ def _ready(v: View, remote: Remote) -> tuple[str, str]:
     if v.memory.stop is None and told is not None and told.reason == reason:
         return reason, told.message
     if v.memory.stop and v.memory.stop.asked:
-        message = f"the session waits for an answer to {', '.join(v.memory.stop.asked)}: send it an event that answers"
+        message = (
+            f"the session asks to use {', '.join(v.memory.stop.asked)}: send it an event user.tool_confirmation, or "
+            "user.custom_tool_result for a tool of your own, that names the id"
+        )
     return reason, message
 
 

@@ -23,6 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import orjson
 import yaml
+from aiohttp.http import HttpProcessingError
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -30,7 +31,7 @@ from yarl import URL
 
 from managed_agents_operator import __version__
 from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone
-from managed_agents_operator.kube.answers import failure, parsed
+from managed_agents_operator.kube.answers import Expired, failure, parsed
 from managed_agents_operator.settings import WrongSettings
 from managed_agents_operator.telemetry import CLUSTER_CALLS
 
@@ -48,6 +49,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _REAUTHENTICATE_SECONDS = 10
 _LARGE = 2**20 - 1
 """Bytes from which on a body is sent piece by piece, so that the loop goes on meanwhile."""
+_LINE = 2**21  # half of the longest line of a watch: 256 KiB of annotations may be six times that in JSON
 
 log = logging.getLogger(__name__)
 
@@ -196,21 +198,27 @@ class Cluster:
         return response.status, content
 
     async def stream(
-        self, path: str, *, params: Mapping[str, str], accept: str = JSON
+        self, path: str, *, params: Mapping[str, str], accept: str = JSON, on_open: Callable[[], None] = lambda: None
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """The events of a watch, each `{type, object}`, until the server ends it. Raises as `call` does."""
-        async with self._answer(
-            self._streams, "GET", path, params=params, data=None, headers={"Accept": accept}, timeout=_STREAM
-        ) as response:
+        """The events of a watch, each `{type, object}`, until the server ends it. Raises as `call` does.
+
+        `on_open` is called once the server has granted it: the first event may be far off.
+        """
+        ask = {"params": params, "headers": {"Accept": accept}, "timeout": _STREAM, "read_bufsize": _LINE}
+        async with self._answer(self._streams, "GET", path, **ask) as response:
             if response.status == 401:
                 await self._reauthenticate()
             if response.status >= 300:
                 raise failure(response.status, await response.read())
-            async for line in response.content:
-                event = parsed(line)
-                if event.get("type") == "ERROR":
-                    raise failure(event["object"].get("code", 500), line)
-                yield event
+            on_open()
+            try:
+                async for line in response.content:
+                    event = parsed(line)
+                    if event.get("type") == "ERROR":
+                        raise failure(event["object"].get("code", 500), line)
+                    yield event
+            except HttpProcessingError:
+                raise Expired("an event is too long to be read") from None
 
     @contextlib.asynccontextmanager
     async def _answer(

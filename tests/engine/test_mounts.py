@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.kinds.stage import resource, wire
+from tests.engine.views import resource, spec
 
-from managed_agents_operator.kinds.mounts import mounts, rooted
+from managed_agents_operator.api.status import MountedResource, Source
+from managed_agents_operator.engine.mounts import UNKNOWN, rendered, rooted
+from managed_agents_operator.engine.remote import Mount
 
 URL = "https://github.com/Octo/Repo"
 
 
-def shown(wanted: list[dict[str, Any]], mounted: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return mounts(resource(resources=wanted).spec.resources, wire(resources=mounted).resources)
+def shown(wanted: list[dict[str, Any]], mounted: list[dict[str, Any]], **more: Any) -> list[dict[str, Any]]:
+    return rendered(resource(wish=spec(resources=wanted)).spec.resources, [Mount(**m) for m in mounted], **more)
 
 
 def file(path: str | None, id: str = "file_copy") -> dict[str, Any]:
@@ -83,10 +85,49 @@ def test_nothing_that_is_null_is_shown():
     ]
 
 
-def test_a_time_that_is_none_is_left_out():
-    [one] = shown([], [{**file("/a"), "created_at": "yesterday", "updated_at": "2026-11-22T09:30:00Z"}])
-    assert "createdAt" not in one
-    assert one["updatedAt"] == "2026-11-22T09:30:00Z"
+DECLARED = [{"name": "mine", "file": {"fileId": "file_1", "mountPath": "/a"}}]
+GIVEN = Source(kind="File", file_id="file_1")
+REPO = [{"name": "mine", "githubRepository": {"url": URL}}]
+
+
+def _entry(name: str = "mine", **fields: Any) -> MountedResource:
+    return MountedResource(name=name, id="sesrsc_1", **fields)
+
+
+# Declared; mounted; what status showed; what a creation put in; what is shown beside the mount; why.
+SOURCES = [
+    (DECLARED, file("/a"), [_entry(source=GIVEN)], None, {"kind": "File", "fileId": "file_1"}, "stays beside it"),
+    (DECLARED, file("/a"), [], None, {}, "never seen before: ours, of which the answer was lost"),
+    (DECLARED, file("/a"), [_entry("sesrsc_1")], None, None, "it was there before the spec wanted it: somebody else's"),
+    (DECLARED, file("/a"), [], {"mine": GIVEN}, {"kind": "File", "fileId": "file_1"}, "made with the session"),
+    (DECLARED, file("/a"), [], {}, {}, "found after a search, and nobody knows with what"),
+    (
+        [],
+        file("/a"),
+        [_entry(source=GIVEN)],
+        None,
+        {"kind": "File", "fileId": "file_1"},
+        "it left the spec: still ours",
+    ),
+    ([], file("/a"), [], None, None, "another client's"),
+    (REPO, repo("/workspace/Repo"), [], None, None, "a repository without a token"),
+]
+
+
+@pytest.mark.parametrize(("declared", "mounted", "before", "made", "expected", "why"), SOURCES)
+def test_what_went_into_a_mount(declared, mounted, before, made, expected, why):
+    [one] = shown(declared, [mounted], before=before, made=made)
+    assert one.get("source") == expected, why
+    assert (UNKNOWN.model_dump(exclude_none=True) == {}) is True
+
+
+def test_a_mount_that_left_the_spec_keeps_its_name_unless_another_one_took_it():
+    before = [_entry(source=GIVEN)]
+    [one] = shown([], [file("/a")], before=before)
+    assert one["name"] == "mine"
+    moved = [{"name": "mine", "file": {"fileId": "file_1", "mountPath": "/b"}}]
+    both = shown(moved, [file("/a"), {**file("/b"), "id": "sesrsc_2"}], before=before)
+    assert [(e["name"], e["id"]) for e in both] == [("mine", "sesrsc_2"), ("sesrsc_1", "sesrsc_1")]
 
 
 MOUNTED = st.lists(

@@ -1,0 +1,124 @@
+"""What a process remembers after a call about mounts, uploads and tokens; part of `outcomes`.
+
+Pure. What went into a mount is known only to whoever mounted it, so it goes to status with the next write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from managed_agents_operator.api.session import SessionSpec
+from managed_agents_operator.api.status import Source
+from managed_agents_operator.engine.errors import Consequence, Failure
+from managed_agents_operator.engine.external import Rotated, Version
+from managed_agents_operator.engine.memory import Memory, Refusal
+from managed_agents_operator.engine.mounting import entries
+from managed_agents_operator.engine.mounts import rendered, rooted
+from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.verdict import Discard, Mount, Mutation, Rotate, Unmount, Upload
+from managed_agents_operator.engine.view import View
+
+MISSING = "SecretMissing"
+
+
+def what_went_in(spec: SessionSpec, files: Mapping[str, Source], tokens: Mapping[str, Version]) -> dict[str, Source]:
+    """By name what a creation put into each mount: files of the API, uploads, tokens."""
+    made = dict(files)
+    for resource in spec.resources:
+        if resource.file and resource.file.file_id:
+            made[resource.name] = Source(kind="File", file_id=resource.file.file_id)
+        elif (ref := resource.source) is not None and (token := tokens.get(resource.name)) is not None:
+            made[resource.name] = Source(
+                kind=ref.kind, name=ref.name, key=ref.key, uid=token.uid, resource_version=token.resource_version
+            )
+    return made
+
+
+def mounted(v: View, memory: Memory, verdict: Mutation, outcome: object, now: float) -> Memory:
+    """The call was taken; whatever was refused of that mount before is forgotten."""
+    memory = replace(memory, backoff=None)
+    if isinstance(verdict, Upload):
+        return replace(_without(memory, f"upload/{verdict.mount}"), upload_doubt=None)
+    if isinstance(verdict, Discard):
+        return _without(memory, f"discard/{verdict.file_id}")
+    if isinstance(verdict, Rotate) and isinstance(outcome, Rotated):
+        return _rotated(v, _without(memory, f"rotate/{verdict.name}"), verdict, outcome)
+    if isinstance(verdict, Unmount):
+        return _without(memory, f"unmount/{verdict.mount_id}")
+    if isinstance(verdict, Mount) and isinstance(outcome, Remote):
+        return _mounted(v, _without(memory, f"mount/{verdict.name}/"), verdict, outcome, now)
+    return memory
+
+
+def _mounted(v: View, memory: Memory, verdict: Mount, remote: Remote, now: float) -> Memory:
+    made = {verdict.name: verdict.source}
+    told = rendered(v.resource.spec.resources, remote.mounts or (), v.resource.status.resources or (), made)
+    path = rooted(verdict.path or f"/{verdict.source.file_id}")
+    if any(m.mount_path is not None and rooted(m.mount_path) == path for m in remote.mounts or ()):
+        return replace(memory, facts={**memory.facts, "resources": told})
+    said = f"the API accepted the file of spec.resources[{verdict.name}] and did not mount it"
+    refusal = Refusal(v.generation, now + v.terms.refused_retry, "NotKept", said)
+    return replace(memory, refusals={**memory.refusals, _step(verdict): refusal})
+
+
+def _rotated(v: View, memory: Memory, verdict: Rotate, outcome: Rotated) -> Memory:
+    wish = next((r for r in v.resource.spec.resources if r.name == verdict.name), None)
+    ref = wish.source if wish else None
+    if ref is None:
+        return memory
+    version = outcome.version
+    source = Source(
+        kind=ref.kind, name=ref.name, key=ref.key, uid=version.uid, resource_version=version.resource_version
+    )
+    return replace(memory, facts={**memory.facts, "resources": entries(v, verdict.mount_id, source)})
+
+
+def not_mounted(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
+    """The call failed. What is refused, or can't be read, holds up no other step."""
+    if isinstance(verdict, Upload) and not failure.certain:
+        return replace(memory, upload_doubt=(memory.fresh_after, 0))
+    until = memory.fresh_after + v.terms.refused_retry
+    if failure.reason == MISSING:
+        refusal = Refusal(v.generation, until, MISSING, failure.message)
+    elif failure.consequence is not Consequence.REFUSED:
+        return memory
+    elif v.remote is not None and v.remote.state != "idle" and not isinstance(verdict, Upload | Discard):
+        said = (
+            f"the change of {_where(verdict)} was refused while the session works: it is made once the session is idle"
+        )
+        refusal = Refusal(v.generation, until, "NotIdle", said, idle=True)
+    else:
+        refusal = Refusal(v.generation, until, "UpdateRefused", f"the API refused {_where(verdict)}: {failure.message}")
+    return replace(memory, backoff=None, refusals={**memory.refusals, _step(verdict): refusal})
+
+
+def _where(verdict: Mutation) -> str:
+    if isinstance(verdict, Upload):
+        return f"the content of spec.resources[{verdict.mount}].file"
+    if isinstance(verdict, Mount) and verdict.source.kind == "File":
+        return f"spec.resources[{verdict.name}].file.fileId {verdict.source.file_id}"
+    if isinstance(verdict, Rotate):
+        return f"the token of spec.resources[{verdict.name}].githubRepository"
+    if isinstance(verdict, Discard):
+        return f"the removal of the uploaded file {verdict.file_id}"
+    return f"the file of spec.resources[{getattr(verdict, 'name', '')}]"
+
+
+def _step(verdict: Mutation) -> str:
+    match verdict:
+        case Upload():
+            return f"upload/{verdict.mount}"
+        case Mount():
+            return f"mount/{verdict.name}/{verdict.source.file_id}"
+        case Unmount():
+            return f"unmount/{verdict.mount_id}"
+        case Rotate():
+            return f"rotate/{verdict.name}"
+        case Discard():
+            return f"discard/{verdict.file_id}"
+    raise AssertionError(f"{verdict} is about no mount")
+
+
+def _without(memory: Memory, step: str) -> Memory:
+    return replace(memory, refusals={k: r for k, r in memory.refusals.items() if not k.startswith(step)})
