@@ -6,7 +6,7 @@ import asyncio
 import os
 
 import pytest
-from tests.kinds.stage import CLUSTER, Objects, Vault
+from tests.kinds.stage import CLUSTER, Cupboard, Objects
 
 from managed_agents_operator.app import Ports
 from managed_agents_operator.composition import Credentials, join
@@ -97,7 +97,7 @@ async def test_all_of_it_is_joined_looks_and_ends(monkeypatch):
             ANTHROPIC_BASE_URL=simulator.base_url,
             MANAGED_AGENTS_FULL_SWEEP_SECONDS="1",
         )
-        async with join(here, Ports(CLUSTER, Listing(), Vault(), Quiet())) as work:
+        async with join(here, Ports(CLUSTER, Listing(), Cupboard(), Quiet())) as work:
             assert set(work.ages) == {"queue", "sweep"}
             assert all(age() < bound for age, bound in work.ages.values())
             tasks = [asyncio.create_task(run()) for run in (*work.tasks.values(), work.keeper.run)]
