@@ -44,6 +44,9 @@ class HandClock:
     def wall(self) -> datetime:
         return datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=self.now - 1000)
 
+    def stamp(self) -> str:
+        return self.wall().isoformat().replace("+00:00", "Z")
+
 
 @dataclass
 class Board:

@@ -240,10 +240,34 @@ async def test_a_404_to_a_mount_proves_nothing_of_the_session(connection, contro
     since = last(control)
     control.fault("answer", method="POST", status=404)
     outcome = await connection.kind.mount(id, "file_sample", "/data.csv")
-    assert isinstance(outcome, Failure)
-    assert outcome.consequence is Consequence.ABSENT
+    assert (outcome.consequence, outcome.reason) == (Consequence.REFUSED, "InvalidSpec"), "it is about the file"
     assert calls(control, since)[1:] == [("GET", f"/v1/sessions/{id}")]
     assert connection.observatory.absence(id) is None
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_an_upload_that_somebody_deleted_is_made_again(connection, control, id, status):
+    """Without that it would be mounted in vain for ever, since its content did not change."""
+    file = await uploaded(connection)
+    await known(connection)
+    control.fault("answer", method="POST", path="/resources$", status=status, times=2)
+    outcome = await connection.kind.mount(id, file.id, "/notes.csv")
+    assert outcome.consequence is Consequence.REFUSED, "the file is there, and refused as it is"
+    assert connection.kind.sight(WISH).uploads == (file,)
+    await connection.client.files.delete(file.id)
+    outcome = await connection.kind.mount(id, file.id, "/notes.csv")
+    assert (outcome.consequence, outcome.reason) == (Consequence.LATER, "Progressing")
+    assert connection.kind.sight(WISH).uploads == ()
+
+
+async def test_a_creation_with_an_upload_that_somebody_deleted(connection, control):
+    file = await uploaded(connection)
+    await known(connection)
+    await connection.client.files.delete(file.id)
+    outcome = await connection.kind.create(WISH, CLAIM, {"notes": file.id}, lambda: True)
+    assert (outcome.consequence, outcome.reason) == (Consequence.LATER, "Progressing")
+    assert connection.kind.sight(WISH).uploads == ()
+    assert control.sessions() == []
 
 
 @pytest.mark.parametrize("verb", ["mount", "unmount", "rotate"])

@@ -209,7 +209,8 @@ def test_what_is_mounted_is_told_as_the_engine_wants_it():
     assert (repository.url, repository.checkout) == ("https://github.com/o/r", {"type": "branch", "name": "main"})
     assert (store.id, store.memory_store_id, store.access) == (None, "memstore_1", "read_only")
     bare = remote(wire(), 1.0)
-    assert (bare.mounts, bare.agent_version, bare.environment_id) == (None, None, None)
+    assert (bare.mounts, bare.agent_version, bare.environment_id) == (None, None, None), "the answer did not tell"
+    assert remote(wire(resources=None), 1.0).mounts == ()
 
 
 def test_the_marker_is_read():

@@ -40,7 +40,7 @@ class LookAgent:
 
 @dataclass(frozen=True, slots=True)
 class LookTokens:
-    """Whether the Secrets of the repositories are there. Seen: None, or what is missing, in words."""
+    """Whether the Secrets of the repositories are there. Seen: what is missing, in words; empty if nothing is."""
 
 
 @dataclass(frozen=True, slots=True)

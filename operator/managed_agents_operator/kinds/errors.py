@@ -83,9 +83,7 @@ def field_of(message: str, spec: SessionSpec, files: Mapping[str, str]) -> str:
 
     `files` are the ids of what was uploaded, by name of the mount.
     """
-    named = [
-        (id, field) for id, field in _ids(spec, files) if re.search(rf"(?<![\w-]){re.escape(id)}(?![\w-])", message)
-    ]
+    named = [(id, field) for id, field in _ids(spec, files) if names(message, id)]
     if named:
         # What is named in full is meant, not an id that is a part of it.
         return max(named, key=lambda one: len(one[0]))[1]
@@ -109,6 +107,11 @@ def field_of(message: str, spec: SessionSpec, files: Mapping[str, str]) -> str:
         "agent": "spec.agent.id",
     }
     return next((field for word, field in words.items() if word in low), "the spec (most likely spec.agent.id)")
+
+
+def names(message: str, id: str) -> bool:
+    """Whether it names this id, and not one that this is a part of."""
+    return re.search(rf"(?<![\w-]){re.escape(id)}(?![\w-])", message) is not None
 
 
 def _ids(spec: SessionSpec, files: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -31,6 +31,7 @@ from managed_agents_operator.engine.ports import Sources, Writer
 from managed_agents_operator.kinds import request, sources
 from managed_agents_operator.kinds.connection import Connection
 from managed_agents_operator.kinds.history import delivery, spoken_to, stop
+from managed_agents_operator.kinds.mounting import Mounting
 from managed_agents_operator.kinds.searches import Searches
 from managed_agents_operator.kinds.uploads import Uploads
 
@@ -43,6 +44,7 @@ class Looking:
         connection: Connection,
         searches: Searches,
         uploads: Uploads,
+        mounting: Mounting,
         sources: Sources,
         writer: Writer,
         namespaces: Collection[str],
@@ -50,6 +52,7 @@ class Looking:
         self._connection = connection
         self._searches = searches
         self._uploads = uploads
+        self._mounting = mounting
         self._sources = sources
         self._writer = writer
         self._namespaces = namespaces
@@ -82,7 +85,7 @@ class Looking:
             case LookAgent():
                 return await self._sees_agent(look.id)
             case LookFile():
-                return await self._sees_file(look.id)
+                return await self._mounting.sees(look.id)
             case LookKickoff():
                 events = [request.event(e) for e in resource.spec.initial_events]
                 return await delivery(line.client, lambda: line.get(look.id), look.id, events)
@@ -104,14 +107,6 @@ class Looking:
         try:
             await self._connection.client.get_agent(id)
         except NotFound:
-            return False
-        return True
-
-    async def _sees_file(self, id: str) -> bool:
-        try:
-            await self._connection.client.files.get(id)
-        except NotFound:
-            self._uploads.removed(id)
             return False
         return True
 

@@ -9,9 +9,9 @@ import mimetypes
 from collections.abc import Callable
 
 from managed_agents_operator.api.session import Session
-from managed_agents_operator.claude.errors import ClaudeError, NotFound, Unclear
+from managed_agents_operator.claude.errors import BadRequest, ClaudeError, NotFound, Unclear
 from managed_agents_operator.claude.models import SessionResource
-from managed_agents_operator.engine.errors import Failure
+from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import Discarded, Rotated, Uploaded, Version
 from managed_agents_operator.engine.looks import Absent, OwnFile
 from managed_agents_operator.engine.ports import Sources
@@ -24,6 +24,8 @@ from managed_agents_operator.kinds.uploads import Uploads
 
 _TYPES = mimetypes.MimeTypes()
 """Python's own table, the same on every machine."""
+
+LOST = Failure(Consequence.LATER, "Progressing", "an uploaded file is not there any more: it is uploaded again")
 
 _Mounts = list[SessionResource]
 
@@ -59,16 +61,41 @@ class Mounting:
         line = self._connection
         try:
             answer = await line.client.resources.add(id, request.file(file_id, path))
-        except NotFound as error:
-            trouble = line.failed(error, "write")
-            seen = await line.get_on_credit(id)
-            return seen if isinstance(seen, Absent) else trouble
+        except (BadRequest, NotFound) as error:
+            return await self._not_mounted(id, file_id, error)
         except ClaudeError as error:
             return line.failed(error, "write")
         new = answer.value
         if new is None:
             return await self._read_after(id)
         return await self._seen(id, answer.workspace, lambda mounts: [*_without(mounts, new.id), new])
+
+    async def _not_mounted(self, id: str, file_id: str, error: BadRequest | NotFound) -> Absent | Failure:
+        """It may be the session that is not there, or the file, where that is ours, or it is refused as it is."""
+        line = self._connection
+        trouble = line.failed(error, "write")
+        if isinstance(error, NotFound):
+            seen = await line.get_on_credit(id)
+            if not isinstance(seen, Remote):
+                return seen if isinstance(seen, Absent) else trouble
+            trouble = line.failed(error, "write", creates=True)
+        return LOST if await self.lost(file_id) else trouble
+
+    async def lost(self, file_id: str) -> bool:
+        """Whether an upload of ours turns out to be gone; it is then known to be. One read, on credit."""
+        if not self._uploads.has(file_id):
+            return False
+        self._connection.take(creates=False)
+        return await self._connection.read(self.sees(file_id)) is False
+
+    async def sees(self, file_id: str) -> bool:
+        """`GET /v1/files/{id}`: whether it is there. Raises `ClaudeError`, but for a 404."""
+        try:
+            await self._connection.client.files.get(file_id)
+        except NotFound:
+            self._uploads.removed(file_id)
+            return False
+        return True
 
     async def unmount(self, id: str, mount_id: str) -> Remote | Absent | Failure:
         """`DELETE /v1/sessions/{id}/resources/{rid}`; one that is not there is as good as taken out."""

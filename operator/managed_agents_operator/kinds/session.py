@@ -12,7 +12,7 @@ from typing import Any
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.claude.answers import Answer
 from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.errors import ClaudeError, NotFound
+from managed_agents_operator.claude.errors import ClaudeError, NotFound, Refused
 from managed_agents_operator.claude.models import Session as Wire
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.claude.quota import Budget
@@ -37,9 +37,9 @@ from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds import request, sources
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.connection import Connection
-from managed_agents_operator.kinds.errors import refused_spec
+from managed_agents_operator.kinds.errors import names, refused_spec
 from managed_agents_operator.kinds.looking import Looking
-from managed_agents_operator.kinds.mounting import Mounting
+from managed_agents_operator.kinds.mounting import LOST, Mounting
 from managed_agents_operator.kinds.observatory import Observatory
 from managed_agents_operator.kinds.projection import project
 from managed_agents_operator.kinds.searches import Searches
@@ -69,8 +69,8 @@ class SessionKind:
     ) -> None:
         """`namespaces` are those that this process may look into, all where empty."""
         self._connection = Connection(client, budget, circuit, observatory, clock)
-        self._looking = Looking(self._connection, searches, uploads, sources, writer, namespaces)
         self._mounting = Mounting(self._connection, uploads, sources)
+        self._looking = Looking(self._connection, searches, uploads, self._mounting, sources, writer, namespaces)
         self._searches = searches
         self._uploads = uploads
         self._sources = sources
@@ -156,10 +156,18 @@ class SessionKind:
         try:
             answer = await line.client.create_session(body, secrets=tuple(secrets.values()))
         except ClaudeError as error:
-            return refused_spec(line.failed(error, "write", creates=True), spec, files)
+            trouble = line.failed(error, "write", creates=True)
+            if isinstance(error, Refused) and await self._lost(files, error.message):
+                return LOST
+            return refused_spec(trouble, spec, files)
         line.circuit.succeeded("write")
         one = line.observatory.put(answer.value, line.clock.monotonic(), answer.workspace)
         return Made(one, {name: token.version for name, token in tokens.items()})
+
+    async def _lost(self, files: Mapping[str, str], message: str) -> bool:
+        """Whether a refusal names an upload of ours that is gone."""
+        named = next((id for id in files.values() if names(message, id)), None)
+        return named is not None and await self._mounting.lost(named)
 
     async def upload(self, resource: Session, mount: str, digest: str) -> Uploaded | Failure:
         """`POST /v1/files`."""

@@ -17,6 +17,7 @@ from managed_agents_operator.engine.external import Version
 from managed_agents_operator.engine.looks import Content
 from managed_agents_operator.engine.ports import SourceMissing, Sources, SourceValue, Unwatched
 
+UNREAD = "a Secret or ConfigMap of spec.resources can't be read now: the cluster does not answer"
 DIGITS = 16
 """Of a digest: as many as tell two versions of one file apart."""
 
@@ -44,7 +45,7 @@ async def tokens(sources: Sources, resource: Session) -> dict[str, Token] | Fail
     except SourceMissing as error:
         return _missing(error)
     except ClusterUnreachable:
-        return _unread("a Secret of spec.resources")
+        return Failure(Consequence.LATER, "SecretMissing", UNREAD)
 
 
 async def token(sources: Sources, resource: Session, mount: str) -> Token | Failure:
@@ -58,7 +59,7 @@ async def token(sources: Sources, resource: Session, mount: str) -> Token | Fail
     except SourceMissing as error:
         return _missing(error)
     except ClusterUnreachable:
-        return _unread("a Secret of spec.resources")
+        return _changed(UNREAD)
 
 
 async def missing_tokens(sources: Sources, resource: Session) -> str:
@@ -117,7 +118,7 @@ async def content(sources: Sources, resource: Session, mount: str, wanted: str) 
     except SourceMissing as error:
         return _missing(error)
     except ClusterUnreachable:
-        return _unread(f"a {ref.kind} of spec.resources")
+        return _changed(UNREAD)
     if digest(seen.value) != wanted:
         return _changed(f"the content of spec.resources[{mount}] is another one by now: it is read again")
     return seen
@@ -158,9 +159,6 @@ def _missing(error: SourceMissing) -> Failure:
     return Failure(Consequence.LATER, "SecretMissing", _remedy(error))
 
 
-def _unread(what: str) -> Failure:
-    return Failure(Consequence.LATER, "Progressing", f"{what} can't be read now: the cluster does not answer")
-
-
 def _changed(what: str) -> Failure:
+    """Nothing is missing: it is decided anew, and soon."""
     return Failure(Consequence.LATER, "Progressing", what)

@@ -47,6 +47,9 @@ class Names:
         self._names = dict(files)
         self._sorted = sorted((name, id) for id, name in files.items())
 
+    def __contains__(self, id: str) -> bool:
+        return id in self._names
+
     def add(self, id: str, name: str) -> None:
         """Know one more."""
         if id not in self._names:
@@ -132,6 +135,10 @@ class Uploads:
         if self.listed_at is None or self.listed_at <= self._doubts.get(uid, float("-inf")):
             return None
         return self._names.below(f"{self._prefix}{uid}-")
+
+    def has(self, file_id: str) -> bool:
+        """Whether it is an upload of this cluster."""
+        return file_id in self._names
 
     def added(self, uid: str, file: OwnFile) -> None:
         """We uploaded one."""
