@@ -49,6 +49,8 @@ class FakeApi(Others):
         self.changes = 0
         self.flight = 0.0
         """How many seconds after it was sent a call that nobody waits for any more still arrives; 0 for never."""
+        self.late_uploads = False
+        """Whether an upload may be such a call too."""
         self.late: list[Post] = []
 
     # sessions
