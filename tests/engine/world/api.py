@@ -208,6 +208,9 @@ class FakeApi(Others):
 
     # what is so
 
+    def now(self) -> float:
+        return self._clock.monotonic()
+
     def busy(self, session: FakeSession) -> bool:
         return not session.ended and self._clock.monotonic() < session.runs_until
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Chronicle:
-    """By uid: the sessions that stood in status, in their order, and what each wish for another one was.
+    """By uid: the sessions that stood in status, in their order, and what was wished for.
 
     A uid that was `forgotten` lost its status by the hand of people: what the operator can't know it need not do.
     """
@@ -18,6 +18,8 @@ class Chronicle:
         """Keys of metadata that status called ours, by uid and session."""
         self.replacing: set[str] = set()
         """Who ever let a session be replaced."""
+        self.observing: set[str] = set()
+        """Who ever only observed, and so may have followed the session of another wish."""
         self.forgotten: set[str] = set()
 
     def saw(self, body: Mapping[str, Any]) -> None:
@@ -25,6 +27,8 @@ class Chronicle:
         uid, spec, status = body["metadata"]["uid"], body["spec"], body.get("status") or {}
         if "Replace" in (spec.get("onImmutableChange"), spec.get("onLost")):
             self.replacing.add(uid)
+        if spec.get("managementPolicy") == "Observe":
+            self.observing.add(uid)
         id = status.get("id")
         if id is None:
             return

@@ -41,6 +41,13 @@ def left_alone(body: Mapping[str, Any]) -> bool:
     return forced or spec.get("deletionPolicy") == "Retain" or spec.get("managementPolicy") == "Observe"
 
 
+def retained(body: Mapping[str, Any]) -> bool:
+    """Whether it went in the regular way and leaves its session alone: not the files that it uploaded."""
+    spec, noted = body["spec"], body["metadata"]["annotations"]
+    regular = noted.get("managedagents.dev/force-delete") != "true" and spec.get("managementPolicy") != "Observe"
+    return regular and spec.get("deletionPolicy") == "Retain"
+
+
 class Cluster:
     """All objects by name. `largest` is the size of a status that is still taken."""
 
@@ -54,6 +61,8 @@ class Cluster:
         self.chronicle = Chronicle()
         self.lost: list[dict[str, Any]] = []
         """Objects that went by the wish of people whatever they leave outside."""
+        self.kept: set[str] = set()
+        """Uids of those among them of which only the session was to stay."""
         self.largest = 1_500_000
 
     def put(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,6 +111,7 @@ class Cluster:
         self._put_or_remove(name, body)
         if name not in self.objects:
             self.lost.append(body)
+            self.kept.discard(body["metadata"]["uid"])
 
     def wipe_status(self, name: str) -> None:
         """What a restore or a mistaken replace of the status leaves."""
@@ -164,6 +174,8 @@ class Cluster:
         if "deletionTimestamp" in stored["metadata"] and not stored["metadata"].get("finalizers"):
             if left_alone(stored):
                 self.lost.append(stored)
+            if retained(stored):
+                self.kept.add(stored["metadata"]["uid"])
             del self.objects[name]
         return stored
 

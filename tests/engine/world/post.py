@@ -23,7 +23,7 @@ class Post:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self.arrived and self._api.flight:
+        if not self.arrived and self.latest > self._api.now():
             self._api.late.append(self)
 
     def arrive(self) -> Any:
