@@ -7,11 +7,24 @@ over and time has gone by, the world must be as the resources say.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
+from tests.engine.world.features import ON
+from tests.engine.world.mount_story import MountStory
 from tests.engine.world.story import Story
 
 
 def test_story():
-    stories = max(300, settings.default.max_examples)
-    run_state_machine_as_test(Story, settings=settings(max_examples=stories, stateful_step_count=50, deadline=None))
+    tell(Story, 300)
+
+
+@pytest.mark.skipif("mounts" not in ON, reason="the engine has no mounts that come and go yet")
+def test_mount_story():
+    tell(MountStory, 300)
+
+
+def tell(story, at_least):
+    """So many stories, or more where the profile asks for more."""
+    stories = max(at_least, settings.default.max_examples)
+    run_state_machine_as_test(story, settings=settings(max_examples=stories, stateful_step_count=50, deadline=None))

@@ -1,86 +1,39 @@
-"""The Managed Agents API as far as the engine can tell, in memory: sessions with metadata, events and a life.
+"""The Managed Agents API as far as the engine can tell, in memory: sessions with metadata, mounts, events and a life.
 
 Nothing here waits and nothing fails by itself; faults are the test's, at the gates of `kind`. What other people do to a
-session are methods too.
+session is in `others`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from tests.engine.world.clock import FakeClock
+from tests.engine.world.files import FakeFile, FakeFiles, Missing, Refused
+from tests.engine.world.history import History
+from tests.engine.world.mounts import FakeMount, Mounter
+from tests.engine.world.others import Others
+from tests.engine.world.post import Post
+from tests.engine.world.sessions import FakeSession
 
 
-class Missing(Exception):
-    """404."""
+class FakeApi(Others):
+    """All sessions and files of one workspace.
 
-
-class Refused(Exception):
-    """400."""
-
-
-@dataclass
-class FakeSession:
-    """One session. `runs_until` is when its turn ends; `events` are (id, type, text), by whom they were sent first."""
-
-    id: str
-    made_at: float
-    created_at: str
-    agent: str
-    title: str | None
-    metadata: dict[str, str]
-    made_for: str
-    """Uid of the resource that asked for it; the API does not know it, the judge does."""
-    archived_at: str | None = None
-    terminated: bool = False
-    runs_until: float = float("-inf")
-    events: list[tuple[str, str, str]] = field(default_factory=list)
-    turns: int = 0
-    interrupts: int = 0
-
-    @property
-    def ended(self) -> bool:
-        return bool(self.archived_at) or self.terminated
-
-
-class Post:
-    """A call on its way to the server: it arrives once, in time or late, or never."""
-
-    def __init__(self, api: FakeApi, call: Callable[[], Any], latest: float) -> None:
-        self._api, self._call, self.latest = api, call, latest
-        self._workspace, self.arrived = api.workspace, False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self.arrived and self._api.flight:
-            self._api.late.append(self)
-
-    def arrive(self) -> Any:
-        self.arrived = True
-        now, self._api.workspace = self._api.workspace, self._workspace
-        try:
-            return self._call()
-        finally:
-            self._api.workspace = now
-
-
-class FakeApi:
-    """All sessions of one workspace.
-
-    `list_lag` is how many seconds after its creation a session is first listed; `keeps_metadata`, `names_workspace` and
-    `archive_terminates` are how servers differ; `workspace` is where the key looks, and it is refused while `key_works`
-    is not so; `bad_agents` don't exist; while the budget is not `open` nobody is given a turn.
+    `list_lag` is how many seconds after its creation a session or file is first listed; `keeps_metadata`,
+    `names_workspace` and `archive_terminates` are how servers differ, as are those of `mounter`; `workspace` is where
+    the key looks, and it is refused while `key_works` is not so; `bad_agents` don't exist; while the budget is not
+    `open` nobody is given a turn. `changes` counts what we asked for and was accepted, but creations of sessions.
     """
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self._ids = itertools.count(1)
+        self.history = History(clock)
+        self.files = FakeFiles(clock, self.history)
+        self.mounter = Mounter(clock, self.files)
         self.sessions: dict[str, FakeSession] = {}
         self.list_lag = 0.0
         self.keeps_metadata = True
@@ -96,19 +49,31 @@ class FakeApi:
         self.changes = 0
         self.flight = 0.0
         """How many seconds after it was sent a call that nobody waits for any more still arrives; 0 for never."""
+        self.late_uploads = False
+        """Whether an upload may be such a call too."""
         self.late: list[Post] = []
 
-    # what the operator asks
+    # sessions
 
-    def create(self, agent: str, title: str | None, metadata: Mapping[str, str]) -> FakeSession:
+    def create(
+        self,
+        agent: str,
+        title: str | None,
+        metadata: Mapping[str, str],
+        environment: str | None = None,
+        resources: list[Mapping[str, Any]] | None = None,
+    ) -> FakeSession:
         if not self.sees_agent(agent):
             raise Refused(f"agent {agent} does not exist")
+        mounts = self.mounter.all(resources or [], ours=True)
         id = f"sesn_{next(self._ids)}"
         kept = dict(metadata) if self.keeps_metadata else {}
         made_for = metadata.get("k8s_uid", "").split("/")[0]
         session = FakeSession(id, self._clock.monotonic(), self._clock.stamp(), agent, title, kept, made_for)
+        session.environment, session.mounts = environment, mounts
         self.sessions[id] = session
         self.creations += 1
+        self.history.note("create", id)
         return session
 
     def get(self, id: str) -> FakeSession:
@@ -127,10 +92,8 @@ class FakeApi:
         return [s for s in self.sessions.values() if s.made_at <= late and (archived or not s.archived_at)]
 
     def update(self, id: str, body: Mapping[str, Any]) -> FakeSession:
-        session = self.get(id)
-        if session.archived_at or (self.refuses_while_running and self.busy(session)):
-            raise Refused("the session can't be changed now")
-        self.changes += 1
+        session = self._changeable(id)
+        self._changed("update", id)
         if "title" in body:
             session.title = body["title"]
         for key, value in (body.get("metadata") or {}).items():
@@ -145,7 +108,7 @@ class FakeApi:
         session = self.get(id)
         if session.ended:
             raise Refused("the session has ended")
-        self.changes += 1
+        self._changed("interrupt" if events[0][0] == "user.interrupt" else "send", id)
         return self._take_in(session, events, seconds)
 
     def _take_in(self, session: FakeSession, events: list[tuple[str, str]], seconds: float) -> list[str]:
@@ -165,7 +128,8 @@ class FakeApi:
         session = self.get(id)
         if self.busy(session):
             raise Refused("interrupt the session first")
-        self.changes += 1
+        self._changed("archive", id, idle=self._clock.monotonic() - session.idle_since)
+        session.archived_by_us = session.archived_by_us or not session.ended
         session.archived_at = session.archived_at or self._clock.stamp()
         session.terminated = session.terminated or self.archive_terminates
         return session
@@ -174,8 +138,60 @@ class FakeApi:
         session = self.get(id)
         if self.busy(session):
             raise Refused("interrupt the session first")
-        self.changes += 1
+        self._changed("delete", id)
         del self.sessions[id]
+
+    # mounts
+
+    def mount(self, id: str, file_id: str, path: str | None) -> FakeSession:
+        session = self._changeable(id)
+        if session.ended:
+            raise Refused("the session has ended")
+        wanted = {"type": "file", "file_id": file_id, "mount_path": path}
+        session.mounts.append(self.mounter.one(wanted, session.mounts, ours=True))
+        self._changed("mount", id)
+        return session
+
+    def unmount(self, id: str, rid: str) -> FakeSession:
+        session = self._changeable(id)
+        mount = self._mounted(session, rid)
+        if mount.type != "file":
+            raise Refused(f"{rid} is no file")
+        session.mounts.remove(mount)
+        self._changed("unmount", id, of_others=not mount.ours)
+        return session
+
+    def rotate(self, id: str, rid: str, token: str) -> FakeSession:
+        session = self._changeable(id)
+        if self._mounted(session, rid).type != "github_repository":
+            raise Refused(f"{rid} is no repository")
+        self.mounter.tokens[rid] = token
+        self._changed("rotate", id)
+        return session
+
+    def _mounted(self, session: FakeSession, rid: str) -> FakeMount:
+        if (mount := session.mount(rid)) is None:
+            raise Missing(rid)
+        return mount
+
+    # files
+
+    def upload(self, name: str, content: bytes) -> FakeFile:
+        self.changes += 1
+        return self.files.add(name, content)
+
+    def list_files(self) -> list[FakeFile]:
+        return self.files.listed(self.list_lag) if self.workspace == self.home else []
+
+    def get_file(self, id: str) -> FakeFile:
+        if id not in self.files.there or self.workspace != self.home:
+            raise Missing(id)
+        return self.files.there[id]
+
+    def discard(self, id: str) -> None:
+        self.get_file(id)
+        self.changes += 1
+        self.files.remove(id)
 
     # what is on its way
 
@@ -188,10 +204,12 @@ class FakeApi:
         now = self._clock.monotonic()
         due, self.late = [p for p in self.late if p.latest <= now], [p for p in self.late if p.latest > now]
         for post in due:
-            with contextlib.suppress(Refused, Missing):
-                post.arrive()
+            post.arrive_late()
 
     # what is so
+
+    def now(self) -> float:
+        return self._clock.monotonic()
 
     def busy(self, session: FakeSession) -> bool:
         return not session.ended and self._clock.monotonic() < session.runs_until
@@ -206,18 +224,12 @@ class FakeApi:
         alive = [s for s in self.sessions.values() if not s.ended]
         return [s for s in alive if uid is None or s.metadata.get("k8s_uid", "").split("/")[0] == uid]
 
-    # what others do
+    def _changeable(self, id: str) -> FakeSession:
+        session = self.get(id)
+        if session.archived_at or (self.refuses_while_running and self.busy(session)):
+            raise Refused("the session can't be changed now")
+        return session
 
-    def archive_outside(self, id: str) -> None:
-        self.sessions[id].archived_at = self.sessions[id].archived_at or self._clock.stamp()
-
-    def terminate_outside(self, id: str) -> None:
-        self.sessions[id].terminated = True
-
-    def delete_outside(self, id: str) -> None:
-        self.sessions.pop(id, None)
-
-    def speak_outside(self, id: str) -> None:
-        """Somebody else gives it work."""
-        if not self.sessions[id].ended:
-            self._take_in(self.sessions[id], [("user.message", "from a person")], 20.0)
+    def _changed(self, what: str, id: str, **more: Any) -> None:
+        self.changes += 1
+        self.history.note(what, id, **more)

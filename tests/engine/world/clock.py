@@ -26,5 +26,10 @@ class FakeClock:
         """Now, as the API and the API server write it."""
         return self.wall().isoformat(timespec="microseconds").replace("+00:00", "Z")
 
+    def stamp_at(self, seconds: float) -> str:
+        """A time of the monotonic clock, written like that."""
+        at = BEGIN + timedelta(seconds=seconds)
+        return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
     def advance(self, seconds: float) -> None:
         self.seconds += seconds

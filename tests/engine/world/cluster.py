@@ -11,8 +11,10 @@ import itertools
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from tests.engine.world.chronicle import Chronicle
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.gates import gate
+from tests.engine.world.sources import Sources
 
 from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone, WriteConflict, WriteRefused
 
@@ -32,6 +34,20 @@ def merged(target: Any, patch: Any) -> Any:
     return out
 
 
+def left_alone(body: Mapping[str, Any]) -> bool:
+    """Whether people want that its session stays as it is when it goes."""
+    spec, noted = body["spec"], body["metadata"]["annotations"]
+    forced = noted.get("managedagents.dev/force-delete") == "true"
+    return forced or spec.get("deletionPolicy") == "Retain" or spec.get("managementPolicy") == "Observe"
+
+
+def retained(body: Mapping[str, Any]) -> bool:
+    """Whether it went in the regular way and leaves its session alone: not the files that it uploaded."""
+    spec, noted = body["spec"], body["metadata"]["annotations"]
+    regular = noted.get("managedagents.dev/force-delete") != "true" and spec.get("managementPolicy") != "Observe"
+    return regular and spec.get("deletionPolicy") == "Retain"
+
+
 class Cluster:
     """All objects by name. `largest` is the size of a status that is still taken."""
 
@@ -41,8 +57,12 @@ class Cluster:
         self._uids = itertools.count(1)
         self.objects: dict[str, dict[str, Any]] = {}
         self.writes = 0
+        self.sources = Sources(self._versions)
+        self.chronicle = Chronicle()
         self.lost: list[dict[str, Any]] = []
         """Objects that went by the wish of people whatever they leave outside."""
+        self.kept: set[str] = set()
+        """Uids of those among them of which only the session was to stay."""
         self.largest = 1_500_000
 
     def put(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +70,7 @@ class Cluster:
         stored = copy.deepcopy(dict(body))
         stored["metadata"]["resourceVersion"] = str(next(self._versions))
         self.objects[name] = stored
+        self.chronicle.saw(stored)
         return stored
 
     def apply(self, name: str, spec: Mapping[str, Any], annotations: Mapping[str, str] | None = None) -> str:
@@ -90,11 +111,13 @@ class Cluster:
         self._put_or_remove(name, body)
         if name not in self.objects:
             self.lost.append(body)
+            self.kept.discard(body["metadata"]["uid"])
 
     def wipe_status(self, name: str) -> None:
         """What a restore or a mistaken replace of the status leaves."""
         body = copy.deepcopy(self.objects[name])
         body["status"] = {"observedGeneration": -1}
+        self.chronicle.forget(body["metadata"]["uid"])
         self.put(name, body)
 
     def delete(self, name: str) -> None:
@@ -119,6 +142,7 @@ class Cluster:
             body["metadata"]["finalizers"] = list(finalizers)
         if status:
             body["status"] = copy.deepcopy(backup["status"])
+        self.chronicle.forget(uid)
         self.put(name, body)
         return uid
 
@@ -148,9 +172,10 @@ class Cluster:
     def _put_or_remove(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         stored = self.put(name, body)
         if "deletionTimestamp" in stored["metadata"] and not stored["metadata"].get("finalizers"):
-            spec, noted = stored["spec"], stored["metadata"]["annotations"]
-            if spec.get("deletionPolicy") == "Retain" or noted.get("managedagents.dev/force-delete") == "true":
+            if left_alone(stored):
                 self.lost.append(stored)
+            if retained(stored):
+                self.kept.add(stored["metadata"]["uid"])
             del self.objects[name]
         return stored
 

@@ -1,13 +1,18 @@
-"""What must be true of a world, while things happen and when they are over."""
+"""What must be true of a world, while things happen and when they are over.
+
+What must be so of mounts, of endings and of what was done is in the modules of those names.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.engine.world.api import FakeSession
+from tests.engine.world import judge_deeds, judge_ends, judge_mounts
+from tests.engine.world.sessions import FakeSession
 from tests.engine.world.world import World
 
 ENDED = ("ArchivedOutside", "Terminated")
+STALLED = ("ImmutableChanged", "KickoffUnknown", "KickoffRefused", "MetadataFull")
 
 
 class Judge:
@@ -27,7 +32,8 @@ class Judge:
         """At no time two living sessions of one resource."""
         owners: dict[str, list[str]] = {}
         for session in self._world.api.living():
-            owners.setdefault(_uid(session) or session.made_for, []).append(session.id)
+            if whose := _uid(session) or session.made_for:
+                owners.setdefault(whose, []).append(session.id)
         doubled = {uid: ids for uid, ids in owners.items() if len(ids) > 1}
         assert not doubled, f"two living sessions of one resource: {doubled}"
 
@@ -38,6 +44,10 @@ class Judge:
             self._resource(name, body)
         self._leaks()
         self._first_events()
+        judge_ends.one_owner(self._world)
+        judge_deeds.deeds(self._world)
+        judge_mounts.nothing_left(self._world, self._excused - self._world.cluster.kept)
+        self._quiet()
         self._quiet()
 
     def _resource(self, name: str, body: dict[str, Any]) -> None:
@@ -48,18 +58,22 @@ class Judge:
             held = ready["reason"] == "WrongWorkspace" and "WrongWorkspace" in self._excuses(body)
             assert held, f"{name}: still being deleted: {ready}"
             return
-        if spec.get("suspend"):
+        observes = spec.get("managementPolicy") == "Observe"
+        if spec.get("suspend") and not observes:
             assert ready["reason"] == "Suspended"
             return
         id = status.get("id")
-        if id is None:
+        session = self._world.api.sessions.get(id or "")
+        if ready["reason"] == "OwnedElsewhere" and spec.get("sessionId"):
+            judge_ends.elsewhere(self._world, name, body, ready)
+        elif observes:
+            self._as_it_looks(name, status, session)
+        elif id is None:
             assert ready["reason"] in self._excuses(body), f"{name}: has no session: {ready}"
-            return
-        session = self._world.api.sessions.get(id)
-        if session is None:
-            assert ready["reason"] in ("Lost", "ImmutableChanged", *ENDED), f"{name}: {ready}"
-            return
-        self._as_it_is(name, status, session, ready)
+        elif session is None:
+            self._gone(name, body, ready)
+        else:
+            self._as_it_is(name, body, session, ready)
 
     def _excuses(self, body: dict[str, Any]) -> list[str]:
         """For what reasons a resource may have no session."""
@@ -70,35 +84,72 @@ class Judge:
         if '"workspace":"wrkspc_2"' in claim:
             # Claimed with that key: only a key of that workspace can tell what came of it.
             excuses.append("WrongWorkspace")
+        if body["spec"].get("archived"):
+            excuses.append("Archived")
+        if self._world.lacks_sources(body):
+            excuses.append("Pending")
+        if body["spec"].get("sessionId"):
+            excuses.append("ImmutableChanged")
         return excuses
 
-    def _as_it_is(self, name: str, status: dict[str, Any], session: FakeSession, ready: dict[str, Any]) -> None:
-        spec = self._world.cluster.objects[name]["spec"]
+    def _gone(self, name: str, body: dict[str, Any], ready: dict[str, Any]) -> None:
+        """The session in status was deleted."""
+        allowed = ["ImmutableChanged", *ENDED]
+        if judge_ends.limited(body["spec"]):
+            allowed.append("Archived")
+        replaced = body["spec"].get("onLost") == "Replace" and not body["spec"].get("archived")
+        allowed += self._excuses(body) if replaced else ["Lost"]
+        assert ready["reason"] in allowed, f"{name}: its session is gone: {ready}"
+
+    def _as_it_looks(self, name: str, status: dict[str, Any], session: FakeSession | None) -> None:
+        if session is None:
+            return
         assert status["state"] == self._world.api.state(session), f"{name}: {status['state']}"
         assert status.get("archivedAt") == session.archived_at
         assert status.get("title") == (session.title or None)
         assert (status.get("metadata") or {}) == session.metadata
+
+    def _as_it_is(self, name: str, body: dict[str, Any], session: FakeSession, ready: dict[str, Any]) -> None:
+        spec, status = body["spec"], body["status"]
+        self._as_it_looks(name, status, session)
         if session.ended:
-            assert ready["reason"] in ("ImmutableChanged", *ENDED), f"{name}: {ready}"
+            judge_ends.ended(name, spec, session, ready)
             return
-        if ready["reason"] in ("ImmutableChanged", "KickoffUnknown", "KickoffRefused"):
+        if ready["reason"] in STALLED:
+            rejected = ready["reason"] != "ImmutableChanged" or spec.get("onImmutableChange") != "Replace"
+            assert rejected, f"{name}: {ready}"
             return
         if ready["reason"] == "OwnedElsewhere":
             # Restored twice from the same backup: by then the session carries the uid of the one in between.
             assert _uid(session) in self._excused, f"{name}: {ready}"
             return
+        judge_ends.alive(name, spec, session, ready)
         assert ready["status"] == "True", f"{name}: {ready}"
-        assert spec.get("title") in (None, session.title)
-        if self._world.api.keeps_metadata:
-            assert (spec.get("metadata") or {}).items() <= session.metadata.items()
+        judge_ends.made_from(self._world, name, body, session)
+        judge_ends.before_it(self._world, name, body)
+        self._said(name, body, session)
+        judge_mounts.as_declared(self._world, name, body, session)
         if spec.get("initialEvents"):
             assert status["kickoff"]["state"] == "Sent"
 
+    def _said(self, name: str, body: dict[str, Any], session: FakeSession) -> None:
+        """Title and metadata are those of the spec, and what others added is left alone."""
+        spec = body["spec"]
+        assert spec.get("title") in (None, session.title)
+        if not self._world.api.keeps_metadata:
+            return
+        wanted = spec.get("metadata") or {}
+        assert wanted.items() <= session.metadata.items(), f"{name}: {session.metadata}"
+        assert session.theirs.items() <= session.metadata.items(), f"{name}: {session.theirs} was taken away"
+        ours = self._world.cluster.chronicle.keys.get((body["metadata"]["uid"], session.id), set())
+        left = (ours - wanted.keys() - session.theirs.keys()) & session.metadata.keys()
+        assert not left, f"{name}: {left} left the spec and not the session"
+
     def _leaks(self) -> None:
-        here = {body["metadata"]["uid"] for body in self._world.cluster.objects.values()}
+        here = {body["metadata"]["uid"]: body for body in self._world.cluster.objects.values()}
         for session in self._world.api.living():
             uid = _uid(session) or session.made_for
-            known = uid in here or uid in self._excused or not self._world.api.keeps_metadata
+            known = not uid or uid in here or uid in self._excused or not self._world.api.keeps_metadata
             assert known, f"{session.id} of {uid} was left behind"
 
     def _first_events(self) -> None:

@@ -1,6 +1,7 @@
-"""`External` over the fake API: the calls of one process, with a gate at each end of each of them.
+"""`External` over the fake API: the verbs of one process, with a gate at each end of each call.
 
-Plays the part of the session kind; what it knows without asking is in `outlook.py`.
+Plays the part of the session kind; what it knows without asking is in `outlook`, what it does about mounts in
+`contents`.
 """
 
 from __future__ import annotations
@@ -8,35 +9,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.engine.world.api import FakeApi, Missing, Refused
+from tests.engine.world.api import FakeApi, Missing
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.cluster import NAMESPACE, Cluster
+from tests.engine.world.contents import Contents
 from tests.engine.world.gates import gate
-from tests.engine.world.outlook import FAILURES, NOT_FOUND, Outlook
+from tests.engine.world.inventory import CLUSTER_ID
+from tests.engine.world.outlook import FAILURES, NOT_FOUND
 
+from managed_agents_operator.api.resources import Resource
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.claim import Claim, Marker
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import Changes, Sent
+from managed_agents_operator.engine.external import Changes, Made, Sent
 from managed_agents_operator.engine.looks import (
     Absent,
     Delivery,
     Found,
     Look,
     LookAgent,
+    LookContents,
+    LookFile,
     LookOwner,
     LookSearch,
     LookSession,
     LookStop,
     LookStray,
     LookTokens,
+    LookUploads,
     Stop,
     Stray,
 )
-from managed_agents_operator.engine.memory import PERMIT_EXPIRED
 from managed_agents_operator.engine.remote import Remote
-
-CLUSTER_ID = "cluster-1"
 
 
 class FakeTicket:
@@ -54,12 +58,11 @@ class FakeTicket:
             self._ring()
 
 
-class FakeKind(Outlook):
+class FakeKind(Contents):
     """What one process sees and does. `ring` wakes a resource by uid."""
 
     def __init__(self, api: FakeApi, cluster: Cluster, clock: FakeClock, ring: Callable[[str], None]) -> None:
-        super().__init__(api, clock, ring)
-        self._cluster = cluster
+        super().__init__(api, cluster, clock, ring)
         self._waiting: list[FakeTicket] = []
 
     # without asking
@@ -84,6 +87,8 @@ class FakeKind(Outlook):
             "title": remote.title or None,
             "metadata": dict(remote.metadata) or None,
             "usage": dict(remote.usage) or None,
+            "agent": {"id": remote.agent_id, "version": remote.agent_version},
+            "environmentId": remote.environment_id,
             "createdAt": remote.created_at,
             "archivedAt": remote.archived_at,
         }
@@ -92,9 +97,13 @@ class FakeKind(Outlook):
 
     async def observe(self, resource: Session, look: Look) -> Any | Failure:
         if isinstance(look, LookTokens):
-            return ""
+            tokens = await self._tokens(resource)
+            return tokens if isinstance(tokens, str | Failure) else ""
+        if isinstance(look, LookContents):
+            return await self._contents(resource, look)
         if isinstance(look, LookOwner):
-            return look.namespace == NAMESPACE and look.name in self._cluster.objects
+            there = self._cluster.objects.get(look.name) if look.namespace == NAMESPACE else None
+            return there["metadata"]["uid"] if there else ""
         if fault := await gate(type(look).__name__, done=False):
             return FAILURES[fault]
         if refused := self.refused():
@@ -110,8 +119,14 @@ class FakeKind(Outlook):
             self.found[resource.metadata.uid] = self._search(look)
             self._ring(resource.metadata.uid)
             return True
+        if isinstance(look, LookUploads):
+            self.inventory.list_all()
+            self._ring(resource.metadata.uid)
+            return True
         if isinstance(look, LookAgent):
             return self._api.sees_agent(look.id)
+        if isinstance(look, LookFile):
+            return look.id in self._api.files.there
         if isinstance(look, LookSession):
             return self.put(self._api.get(look.id))
         session = self._api.get(look.id)
@@ -120,7 +135,9 @@ class FakeKind(Outlook):
         if isinstance(look, LookStop):
             spoke = [e for e in session.events if e[1] != "user.interrupt"]
             return (
-                Stop("end_turn", session.created_at, own=True) if spoke and not self._api.busy(session) else Stop(None)
+                Stop("end_turn", self._clock.stamp_at(session.idle_since), own=True)
+                if spoke and not self._api.busy(session)
+                else Stop(None)
             )
         wishes = {e.text for e in resource.spec.initial_events}
         ids = tuple(id for id, _, text in session.events if text in wishes)
@@ -136,12 +153,23 @@ class FakeKind(Outlook):
 
     # changing
 
-    async def create(self, resource: Session, claim: Claim, still: Callable[[], bool]) -> Remote | Failure:
+    async def create(
+        self, resource: Session, claim: Claim, files: Mapping[str, str], still: Callable[[], bool]
+    ) -> Made | Failure:
         meta, spec = resource.metadata, resource.spec
+        tokens = await self._tokens(resource)
+        if isinstance(tokens, str | Failure):
+            return tokens if isinstance(tokens, Failure) else Failure(Consequence.LATER, "SecretMissing", tokens)
         owner = f"{CLUSTER_ID}/{meta.namespace}/{meta.name}"
         pairs = {**(spec.metadata or {}), **Marker(claim.uid, claim.n, claim.digest, owner).metadata}
-        answer = await self._post("create", still, lambda: self._api.create(spec.agent.id, spec.title, pairs))
-        return answer if isinstance(answer, Failure) else self.put(answer)
+        mounts = [wired(one, files, {name: token for name, (token, _) in tokens.items()}) for one in spec.resources]
+        if spec.agent is None or spec.environment is None:
+            raise AssertionError("without an agent and an environment nothing is created")
+        wish = (spec.agent.id, spec.title, pairs, spec.environment.id, mounts)
+        answer = await self._post("create", still, lambda: self._api.create(*wish))
+        if isinstance(answer, Failure):
+            return answer
+        return Made(self.put(answer), {name: version for name, (_, version) in tokens.items()})
 
     async def send(self, resource: Session, id: str, still: Callable[[], bool]) -> Sent | Failure:
         events = [(e.type, e.text or "") for e in resource.spec.initial_events]
@@ -163,38 +191,16 @@ class FakeKind(Outlook):
             return self.gone(id)
         return answer if isinstance(answer, Failure) else self.put(answer)
 
-    async def _post(self, name: str, still: Callable[[], bool], call: Callable[[], Any]) -> Any:
-        """A call that must not happen twice: it may be on its way for as long as CREATE_TIMEOUT, without us."""
-        if fault := await gate(name, done=False):
-            return FAILURES[fault]
-        if refused := self.refused():
-            return refused
-        if not still():
-            return Failure(Consequence.LATER, PERMIT_EXPIRED, "too late")
-        with self._api.on_its_way(call) as post:
-            if fault := await gate(f"{name} sent", done=False):
-                return FAILURES["unclear"]
-            answer = self._carry_out(post.arrive)
-        if isinstance(answer, Failure):
-            return answer
-        return FAILURES["unclear"] if await gate(name, done=True) else answer
 
-    async def _call(self, name: str, call: Callable[[], Any]) -> Any:
-        """One call: refused before it had an effect, carried out, or carried out and not answered."""
-        if fault := await gate(name, done=False):
-            return FAILURES[fault]
-        if refused := self.refused():
-            return refused
-        answer = self._carry_out(call)
-        if isinstance(answer, Failure):
-            return answer
-        return FAILURES["unclear"] if await gate(name, done=True) else answer
-
-    def _carry_out(self, call: Callable[[], Any]) -> Any:
-        self.answered()
-        try:
-            return call()
-        except Refused as no:
-            return Failure(Consequence.REFUSED, "InvalidSpec", str(no))
-        except Missing:
-            return NOT_FOUND
+def wired(wish: Resource, files: Mapping[str, str], tokens: Mapping[str, str]) -> dict[str, Any]:
+    """A mount as a creation asks for it."""
+    if file := wish.file:
+        id = files[wish.name] if file.content else file.file_id
+        return {"type": "file", "file_id": id, "mount_path": file.mount_path}
+    if repository := wish.github_repository:
+        token = tokens.get(wish.name)
+        path = repository.mount_path
+        return {"type": "github_repository", "url": repository.url, "mount_path": path, "authorization_token": token}
+    if wish.memory_store:
+        return {"type": "memory_store", "memory_store_id": wish.memory_store.id}
+    raise AssertionError(f"{wish.name} is nothing")

@@ -1,6 +1,6 @@
 """What one process knows of the outside: snapshots, absences, listings. All of it is lost with the process.
 
-Plays the part of the observatory, the searches and the circuit.
+Plays the part of the observatory, the searches and the circuit; what else it knows is in its `inventory`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from tests.engine.world.api import FakeApi, FakeSession
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.gates import Fault
+from tests.engine.world.inventory import Inventory
+from tests.engine.world.mounts import FakeMount
 
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import Link, Sight
 from managed_agents_operator.engine.looks import Absent, Found
-from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.remote import Mount, Remote
 
 FAILURES: Mapping[Fault, Failure] = {
     "refused": Failure(Consequence.REFUSED, "InvalidSpec", "the API said no"),
@@ -25,6 +27,8 @@ FAILURES: Mapping[Fault, Failure] = {
     "unreachable": Failure(Consequence.LATER, "Unreachable", "no connection"),
 }
 NOT_FOUND = Failure(Consequence.ABSENT, "NotFound", "not found")
+FEW, PART = 5, 0.1
+"""More than so many, and more than this part of all, gone in one sweep are a mass loss."""
 
 
 class Outlook:
@@ -32,10 +36,12 @@ class Outlook:
 
     def __init__(self, api: FakeApi, clock: FakeClock, ring: Callable[[str], None]) -> None:
         self._api, self._clock, self._ring = api, clock, ring
+        self.inventory = Inventory(api, clock)
         self.found: dict[str, Found] = {}
         self._seen: dict[str, Remote] = {}
         self._absent: dict[str, Absent] = {}
         self._missing: dict[str, float] = {}
+        self._mass: set[str] = set()
         self._swept_at: float | None = None
         self._workspace: str | None = None
         self._keeps = False
@@ -61,6 +67,11 @@ class Outlook:
             missing_at=self._missing.get(id) if id else None,
             strays=tuple(r for r in self._seen.values() if self._is_stray(r, uid, id)),
             search=self.found.get(uid),
+            sources=self.inventory.sources(resource),
+            uploads=self.inventory.uploads(uid),
+            uploads_at=self.inventory.uploads_at,
+            rivals=self.inventory.rivals(resource),
+            mass_loss=id in self._mass,
         )
 
     def _is_stray(self, one: Remote, uid: str, id: str | None) -> bool:
@@ -98,12 +109,16 @@ class Outlook:
             if one.marker:
                 self._ring(one.marker.uid)
         self._swept_at = began
+        gone = set()
         for id, uid in tracked.items():
             if id in listed:
                 self._ring(uid)
             elif id not in self._absent and not ((r := self._seen.get(id)) and r.seen_at >= began):
+                gone |= {id} - self._missing.keys()
                 self._missing[id] = began
                 self._ring(uid)
+        if len(gone) > FEW and len(gone) > PART * len(tracked):
+            self._mass |= gone
 
     def put(self, session: FakeSession) -> Remote:
         """A session as it is now."""
@@ -117,6 +132,9 @@ class Outlook:
             title=session.title,
             metadata=dict(session.metadata),
             agent_id=session.agent,
+            agent_version=1,
+            environment_id=session.environment,
+            mounts=tuple(map(_mount, session.mounts)),
             worked=session.turns > 0,
             usage={"outputTokens": session.turns} if session.turns else {},
             workspace=self._api.workspace if self._api.names_workspace else None,
@@ -124,6 +142,7 @@ class Outlook:
         self._seen[one.id] = one
         self._absent.pop(one.id, None)
         self._missing.pop(one.id, None)
+        self._mass.discard(one.id)
         self._keeps = self._keeps or bool(one.metadata)
         return one
 
@@ -138,3 +157,16 @@ class Outlook:
         self._absent[id] = Absent(self.answered(), self._clock.monotonic())
         self._missing.pop(id, None)
         return self._absent[id]
+
+
+def _mount(mount: FakeMount) -> Mount:
+    """As the API tells it: not what it is a copy of, and no token."""
+    return Mount(
+        id=mount.id,
+        type=mount.type,
+        mount_path=mount.path,
+        file_id=mount.file_id,
+        url=mount.url,
+        memory_store_id=mount.store,
+        created_at=mount.created_at,
+    )

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.engine.world.api import FakeApi
+from tests.engine.world.bridge import Kind
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.cluster import Cluster, ClusterWriter
 from tests.engine.world.gates import Fault, Gate, Running
-from tests.engine.world.kind import CLUSTER_ID, FakeKind
+from tests.engine.world.inventory import CLUSTER_ID, refers_to
 
+from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.cell import Cell
 from managed_agents_operator.engine.errors import ObjectGone
 from managed_agents_operator.engine.reconcile import Reconciler
@@ -49,7 +51,9 @@ class Operator:
         self._ready: dict[str, None] = {}
         self._due: dict[str, float] = {}
         self.running: dict[str, Running] = {}
-        self.kind = FakeKind(api, cluster, clock, self.ring)
+        self._history = api.history
+        self._rivals: dict[str, object] = {}
+        self.kind = Kind(api, cluster, clock, self.ring)
         writer = ClusterWriter(cluster)
         self._reconciler = Reconciler(
             self.kind,
@@ -79,6 +83,24 @@ class Operator:
         for uid in self.cells.keys() - there.keys():
             self.cells[uid].gone = True
             self.ring(uid)
+        self._watch_beside()
+
+    def _watch_beside(self) -> None:
+        """Sources changed, or others want what we want: who is concerned is rung."""
+        changed = self.kind.inventory.told(self._cluster.sources.versions())
+        self.kind.inventory.met(cell.body for cell in self.cells.values() if not cell.gone)
+        for uid, cell in self.cells.items():
+            spec = cell.body["spec"]
+            if not (spec.get("resources") or spec.get("sessionId")):
+                continue
+            resource = Session.parse(cell.body)
+            if changed & refers_to(resource):
+                cell.retry()
+                self.ring(uid)
+            rivals = self.kind.inventory.rivals(resource)
+            if rivals != self._rivals.get(uid, ()):
+                self._rivals[uid] = rivals
+                self.ring(uid)
 
     def sweep(self) -> None:
         """What the observatory does now and then."""
@@ -121,7 +143,9 @@ class Operator:
             fault = fault or self._trouble(self, running.at)
         if uid not in self.running:
             return None
-        if not running.go_on(fault):
+        with self._history.acting(self.cells[uid].body if uid in self.cells else None):
+            over = running.go_on(fault)
+        if not over:
             return running.at
         del self.running[uid]
         again = running.result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,8 +10,10 @@ from tests.engine.world.api import FakeApi
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.cluster import Cluster
 from tests.engine.world.gates import Fault, Gate
+from tests.engine.world.inventory import refers_to
 from tests.engine.world.process import Operator
 
+from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.view import Terms
 
 TERMS = Terms(grace=30.0, create_timeout=60.0, refused_retry=600.0)
@@ -105,6 +107,10 @@ class World:
     def condition(self, name: str, type_: str = "Ready") -> dict[str, Any]:
         """A condition as it stands, {} if there is none."""
         return next((c for c in self.status(name).get("conditions") or () if c["type"] == type_), {})
+
+    def lacks_sources(self, body: Mapping[str, Any]) -> bool:
+        """Whether a ConfigMap or Secret that a spec names, or its key, is not there."""
+        return any(self.cluster.sources.value(*named) is None for named in refers_to(Session.parse(body)))
 
     def run(self) -> int:
         """Every pass that wants to be made now, to its end; answers how many."""

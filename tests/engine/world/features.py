@@ -1,0 +1,36 @@
+"""Which parts of a session's life the stories tell. Those that the engine does not know yet are left out.
+
+Add one to `ON` to have the stories tell of it; the judge asks for all of them always.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Feature = Literal[
+    "archived",  # spec.archived
+    "ttl",  # both times to live
+    "replace",  # onImmutableChange: Replace, and edits of what can't change
+    "lost",  # onLost: Replace
+    "adopt",  # spec.sessionId
+    "observe",  # managementPolicy: Observe
+    "metadata",  # others edit title and metadata
+    "mounts",  # the story of mounts: fileId, ConfigMaps, Secrets, tokens
+    "strangers",  # files that others mount and unmount
+    "missing",  # files that the API does not have
+    "late uploads",  # uploads that arrive when nobody waits for them any more
+]
+ALL: tuple[Feature, ...] = (
+    "archived",
+    "ttl",
+    "replace",
+    "lost",
+    "adopt",
+    "observe",
+    "metadata",
+    "mounts",
+    "strangers",
+    "missing",
+    "late uploads",
+)
+ON: frozenset[Feature] = frozenset()

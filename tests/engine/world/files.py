@@ -1,0 +1,60 @@
+"""The files of the API: what was uploaded, by us for a mount or by others."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from dataclasses import dataclass
+
+from tests.engine.world.clock import FakeClock
+from tests.engine.world.history import History
+
+
+class Missing(Exception):
+    """404."""
+
+
+class Refused(Exception):
+    """400."""
+
+
+def digest_of(content: bytes) -> str:
+    """Digest of the content of a file."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class FakeFile:
+    """One file as it was uploaded."""
+
+    id: str
+    name: str
+    content: bytes
+    made_at: float
+
+
+class FakeFiles:
+    """All files of one workspace. `contents` also knows those that are gone."""
+
+    def __init__(self, clock: FakeClock, history: History) -> None:
+        self._clock, self._history = clock, history
+        self._ids = itertools.count(1)
+        self.there: dict[str, FakeFile] = {}
+        self.contents: dict[str, bytes] = {}
+
+    def add(self, name: str, content: bytes) -> FakeFile:
+        file = FakeFile(f"file_{next(self._ids)}", name, content, self._clock.monotonic())
+        self.there[file.id] = file
+        self.contents[file.id] = content
+        self._history.note("upload", file.id)
+        return file
+
+    def remove(self, id: str) -> None:
+        if self.there.pop(id, None) is None:
+            raise Missing(id)
+        self._history.note("discard", id)
+
+    def listed(self, lag: float) -> list[FakeFile]:
+        """As a listing shows them now, oldest first."""
+        late = self._clock.monotonic() - lag
+        return [file for file in self.there.values() if file.made_at <= late]
