@@ -82,7 +82,7 @@ SEARCH = [
     ),
     (
         "it is: this one is a copy",
-        view(_restored(), memory_=WAITING, search=found(remote(marked=COPIED)), seen={OWNER: True}),
+        view(_restored(), memory_=WAITING, search=found(remote(marked=COPIED)), seen={OWNER: "uid-there"}),
         "claim n=1",
     ),
     (
@@ -91,18 +91,18 @@ SEARCH = [
             _restored(guarded=True),
             memory_=WAITING,
             search=found(remote(marked=COPIED), began_at=NOW),
-            seen={OWNER: True},
+            seen={OWNER: "uid-there"},
         ),
         "rest: Searching/Progressing",
     ),
     (
         "until the time of doubt is over",
-        view(_restored(guarded=True), search=found(remote(marked=COPIED)), seen={OWNER: True}),
+        view(_restored(guarded=True), search=found(remote(marked=COPIED)), seen={OWNER: "uid-there"}),
         "claim n=1",
     ),
     (
         "it is not: nobody knows whose it is now",
-        view(_restored(), memory_=WAITING, search=found(remote(marked=COPIED)), seen={OWNER: False}),
+        view(_restored(), memory_=WAITING, search=found(remote(marked=COPIED)), seen={OWNER: ""}),
         "rest: OwnedElsewhere/Stalled",
     ),
     (
