@@ -19,6 +19,7 @@ Feature = Literal[
     "strangers",  # files that others mount and unmount
     "missing",  # files that the API does not have
     "late uploads",  # uploads that arrive when nobody waits for them any more
+    "overlap",  # two processes at once in the story of mounts
 ]
 ALL: tuple[Feature, ...] = (
     "archived",
@@ -32,5 +33,6 @@ ALL: tuple[Feature, ...] = (
     "strangers",
     "missing",
     "late uploads",
+    "overlap",
 )
 ON: frozenset[Feature] = frozenset()

@@ -54,6 +54,11 @@ class FakeFiles:
             raise Missing(id)
         self._history.note("discard", id)
 
+    @property
+    def uploaded_for_mounts(self) -> bool:
+        """Whether any file was ever uploaded by us."""
+        return any(deed.what == "upload" and deed.body for deed in self._history.deeds)
+
     def listed(self, lag: float) -> list[FakeFile]:
         """As a listing shows them now, oldest first."""
         late = self._clock.monotonic() - lag

@@ -195,7 +195,9 @@ class FakeKind(Contents):
 def wired(wish: Resource, files: Mapping[str, str], tokens: Mapping[str, str]) -> dict[str, Any]:
     """A mount as a creation asks for it."""
     if file := wish.file:
-        id = files[wish.name] if file.content else file.file_id
+        id = files.get(wish.name) if file.content else file.file_id
+        if id is None:
+            raise AssertionError(f"created without an upload for {wish.name}")
         return {"type": "file", "file_id": id, "mount_path": file.mount_path}
     if repository := wish.github_repository:
         token = tokens.get(wish.name)

@@ -106,6 +106,8 @@ AHEAD = troubles(
 class MountStory(Stage):
     """It begins with one resource that has mounts, and with trouble ahead."""
 
+    overlaps = "overlap" in ON
+
     @initialize(
         lag=st.sampled_from([0.0, 0.0, 20.0]),
         flight=st.sampled_from([0.0, 55.0]),

@@ -46,6 +46,8 @@ class Operator:
         self.name = name
         self._trouble = trouble
         self.passes = 0
+        self.overlapped = False
+        """Whether another process was ever there at the same time."""
         self.cells: dict[str, Cell] = {}
         self._cluster, self._clock = cluster, clock
         self._ready: dict[str, None] = {}

@@ -26,7 +26,9 @@ def troubles(acts, often, seldom, also=()):
 
 
 class Stage(People, RuleBasedStateMachine):
-    """One world and all that can happen to it by itself."""
+    """One world and all that can happen to it by itself. `overlaps`: two processes may work at once."""
+
+    overlaps = True
 
     def open(self, lag, flight, server):
         """The world as a story finds it."""
@@ -100,7 +102,7 @@ class Stage(People, RuleBasedStateMachine):
     @rule(data=st.data(), also=st.booleans())
     def restart(self, data, also):
         """A process dies and another one takes its place; or the old one hangs and lives on beside it."""
-        if not also or len(self.world.operators) > 1:
+        if not (also and self.overlaps) or len(self.world.operators) > 1:
             self.world.crash(data.draw(st.sampled_from(self.world.operators)))
         self.world.start()
 
