@@ -1,15 +1,14 @@
-"""What may be changed: everything until the session exists, then what the API can change, and nothing else."""
+"""What may be changed: everything until the session exists, then what the API can change, and nothing else.
+
+With onImmutableChange Replace the rest may be changed too, since a new session takes the place of this one.
+"""
 
 from __future__ import annotations
 
-import copy
-
 import pytest
+from tests.e2e.edits import ACCEPTED, BARE, ELSE, FRESH, GONE, LIVE, STARTED, answers, edits, matches
 
 pytestmark = pytest.mark.e2e
-
-ACCEPTED = None
-GONE = object()
 
 SPEC = {
     "agent": {
@@ -28,49 +27,33 @@ SPEC = {
     "title": "Nightly triage",
     "metadata": {"team": "platform"},
     "budget": {"maxListCost": {"amount": "900"}},
-    "resources": [
-        {"name": "data", "file": {"fileId": "file_1", "mountPath": "/data.csv"}},
-        {
-            "name": "repo",
-            "githubRepository": {
-                "url": "https://github.com/o/r",
-                "checkout": {"branch": "main"},
-                "authorizationTokenSecretRef": {"name": "gh", "key": "token"},
-            },
-        },
-        {"name": "memory", "memoryStore": {"id": "memstore_1"}},
-    ],
     "initialEvents": [{"type": "user.message", "content": [{"type": "text", "text": "Go."}]}],
 }
-BARE = {"agent": {"id": "agent_1"}, "environment": {"id": "env_1"}}
 LIFTED = BARE | {"budget": {"removed": True}}
 UNQUOTED = BARE | {"budget": {"maxListCost": {"amount": 900}}}
+ADOPTED = {"sessionId": "sesn_1"}
 
-# What the operator has written by then.
-FRESH = {}
-LIVE = {"id": "sesn_1"}
-STARTED = {"id": "sesn_1", "kickoff": {"sentAt": "2026-11-22T10:00:00Z"}}
-
-FIXED = "fixed for the life of a session: put it back or make another Session"
+FIXED = f"fixed for the life of a session: put it back, {ELSE}"
 AGENT = f"spec.agent: Forbidden: agent (id and version) is {FIXED}"
 OVERRIDES = f"spec.agent.overrides: Forbidden: agent.overrides (model, system, skills) is {FIXED}"
 ENVIRONMENT = f"spec.environment: Forbidden: environment is {FIXED}"
-VAULTS = "spec.vaults: Forbidden: vaults, and their order, are fixed for the life of a session: put them back or make"
-MOUNTS = (
-    "spec.resources: Forbidden: resources are fixed for the life of a session: put them back or make another Session"
-)
+SESSION = f"spec.sessionId: Forbidden: sessionId is {FIXED}"
+VAULTS = "spec.vaults: Forbidden: vaults, and their order, are fixed for the life of a session: put them back, " + ELSE
 EVENTS = (
-    "spec.initialEvents: Forbidden: initialEvents were sent and are fixed: put them back; to say more, send an event"
+    "spec.initialEvents: Forbidden: initialEvents were sent and are fixed for the life of a session: put them back; to"
+    f" say more, send an event to the session, {ELSE}"
 )
 LATE = "spec.budget: Forbidden: budget can only be given before the session exists: remove it or make another Session"
 FOR_GOOD = "spec.budget: Forbidden: budget was removed for good: put removed: true back or make another Session"
 LOWER = "spec.budget: Forbidden: budget can't fall: put maxListCost.amount back, raise it, or set removed: true instead"
+ARCHIVED = "spec.archived: Forbidden: archived can't be taken back: put archived: true back or make another Session"
+OBSERVE = (
+    "spec.managementPolicy: Forbidden: managementPolicy Observe needs a session that is there: set sessionId, or remove"
+    " managementPolicy until status.id is there"
+)
 
 MESSAGE = {"type": "user.message", "text": "t"}
-LAST_MOUNT = {"name": "more", "file": {"fileId": "file_2"}}
-FIRST_REPO = {"name": "repo", "githubRepository": {"url": "https://github.com/o/r"}}
 MODEL = "agent.overrides.model"
-REPO = "resources.1.githubRepository"
 
 # Case, spec before, what is changed in it, and what is said once the session exists. Before that all of it is accepted.
 ONCE_LIVE = [
@@ -119,26 +102,18 @@ ONCE_LIVE = [
     ("vaults removed", SPEC, {"vaults": GONE}, VAULTS),
     ("first vault", BARE, {"vaults": [{"id": "vlt_1"}]}, VAULTS),
     ("no vaults written out", BARE, {"vaults": []}, ACCEPTED),
-    ("mounts in another order", SPEC, {"resources": SPEC["resources"][::-1]}, ACCEPTED),
-    ("a default written out", SPEC, {"resources.2.memoryStore.access": "read_write"}, ACCEPTED),
-    ("no mounts written out", BARE, {"resources": []}, ACCEPTED),
-    ("file", SPEC, {"resources.0.file.fileId": "file_2"}, MOUNTS),
-    ("path of a file", SPEC, {"resources.0.file.mountPath": "/other.csv"}, MOUNTS),
-    ("a mount more", SPEC, {"resources.3": LAST_MOUNT}, MOUNTS),
-    ("a mount less", SPEC, {"resources.0": GONE}, MOUNTS),
-    ("a mount renamed", SPEC, {"resources.0.name": "renamed"}, MOUNTS),
-    ("mounts removed", SPEC, {"resources": GONE}, MOUNTS),
-    ("first mount", BARE, {"resources": [FIRST_REPO]}, MOUNTS),
-    ("url", SPEC, {f"{REPO}.url": "https://github.com/o/s"}, MOUNTS),
-    ("branch", SPEC, {f"{REPO}.checkout.branch": "next"}, MOUNTS),
-    ("commit for a branch", SPEC, {f"{REPO}.checkout": {"commit": "c" * 40}}, MOUNTS),
-    ("default branch", SPEC, {f"{REPO}.checkout": GONE}, MOUNTS),
-    ("path of a repository", SPEC, {f"{REPO}.mountPath": "/workspace/x"}, MOUNTS),
-    ("token", SPEC, {f"{REPO}.authorizationTokenSecretRef.name": "new"}, MOUNTS),
-    ("memory store", SPEC, {"resources.2.memoryStore.id": "memstore_2"}, MOUNTS),
-    ("access", SPEC, {"resources.2.memoryStore.access": "read_only"}, MOUNTS),
-    ("instructions", SPEC, {"resources.2.memoryStore.instructions": "i"}, MOUNTS),
-    ("a file for a repository", SPEC, {"resources.1": {"name": "repo", "file": {"fileId": "file_9"}}}, MOUNTS),
+    ("sessionId", ADOPTED, {"sessionId": "sesn_2"}, SESSION),
+    ("sessionId given late", BARE, {"sessionId": "sesn_1"}, SESSION),
+    ("sessionId removed", BARE | ADOPTED, {"sessionId": GONE}, SESSION),
+    ("agent of an adopted session", ADOPTED, {"agent": {"id": "agent_1"}}, AGENT),
+    ("agent of an adopted session removed", BARE | ADOPTED, {"agent": GONE}, AGENT),
+    ("environment of an adopted session", ADOPTED, {"environment": {"id": "env_1"}}, ENVIRONMENT),
+    ("environment of an adopted session removed", BARE | ADOPTED, {"environment": GONE}, ENVIRONMENT),
+    ("an adopted session observed", ADOPTED, {"managementPolicy": "Observe"}, ACCEPTED),
+    ("an observed session taken over", ADOPTED | {"managementPolicy": "Observe"}, {"managementPolicy": GONE}, ACCEPTED),
+    ("times to live", SPEC, {"ttlSecondsAfterIdle": 60, "ttlSecondsAfterCreation": 600}, ACCEPTED),
+    ("onLost", SPEC, {"onLost": "Replace"}, ACCEPTED),
+    ("archived", SPEC, {"archived": True}, ACCEPTED),
     ("budget raised", SPEC, {"budget.maxListCost.amount": "901"}, ACCEPTED),
     ("budget raised to more digits", SPEC, {"budget.maxListCost.amount": "1000"}, ACCEPTED),
     ("budget raised unquoted", SPEC, {"budget.maxListCost.amount": 1000}, ACCEPTED),
@@ -154,6 +129,13 @@ ONCE_LIVE = [
     ("lifting given late", BARE, {"budget": {"removed": True}}, LATE),
     ("a lifted budget back", LIFTED, {"budget": {"maxListCost": {"amount": "5"}}}, FOR_GOOD),
     ("a lifted budget taken out", LIFTED, {"budget": GONE}, FOR_GOOD),
+    ("Replace at the same time", SPEC, {"agent.id": "agent_2", "onImmutableChange": "Replace"}, ACCEPTED),
+    (
+        "Reject at the same time",
+        SPEC | {"onImmutableChange": "Replace"},
+        {"agent.id": "agent_2", "onImmutableChange": "Reject"},
+        AGENT,
+    ),
     ("several at once", SPEC, {"agent.id": "agent_2", "vaults": GONE}, AGENT),
 ]
 
@@ -166,58 +148,50 @@ ONCE_STARTED = [
     ("all but the events", SPEC, {"title": "x"}, ACCEPTED),
 ]
 
-# Phase, rows, and whether what the row says holds by then.
-PHASES = [
-    ("fresh", FRESH, ONCE_LIVE, False),
-    ("live", LIVE, ONCE_LIVE, True),
-    ("live-unsent", LIVE, ONCE_STARTED, False),
-    ("started", STARTED, ONCE_STARTED, True),
+# The same, with what is said however far its life has got.
+ALWAYS = [
+    ("archived taken back", SPEC | {"archived": True}, {"archived": False}, ARCHIVED),
+    ("archived taken out", SPEC | {"archived": True}, {"archived": GONE}, ARCHIVED),
+    ("archived twice", SPEC | {"archived": True}, {"title": "x"}, ACCEPTED),
+    ("first events of an adopted session", ADOPTED, {"initialEvents": [MESSAGE]}, "remove them"),
+    ("no agent", SPEC, {"agent": GONE}, "spec.agent: Required value: agent is needed to make a session: set agent.id"),
+    ("no environment", SPEC, {"environment": GONE}, "spec.environment: Required value: environment is needed"),
 ]
+
+# And what is said until it exists.
+ONCE_FRESH = [("observed", BARE, {"managementPolicy": "Observe"}, OBSERVE)]
+
+# What no new session could mend. That one edit goes from Replace to Reject, so Reject is what counts.
+LASTING = {LATE, FOR_GOOD, LOWER}
+REPLACED = [row for row in ONCE_LIVE if row[0] != "Reject at the same time"]
+
 TABLE = [
-    (f"{phase}-{n}", f"{phase}: {case}", before, change, status, says if binds else ACCEPTED)
-    for phase, status, rows, binds in PHASES
-    for n, (case, before, change, says) in enumerate(rows)
+    *edits("fresh", FRESH, ONCE_LIVE, binds=False),
+    *edits("fresh-always", FRESH, ALWAYS),
+    *edits("fresh-only", FRESH, ONCE_FRESH),
+    *edits("live", LIVE, ONCE_LIVE),
+    *edits("live-always", LIVE, ALWAYS),
+    *edits("live-after-fresh", LIVE, ONCE_FRESH, binds=False),
+    *edits("live-unsent", LIVE, ONCE_STARTED, binds=False),
+    *edits("started", STARTED, ONCE_STARTED),
+    *edits("replaced", LIVE, REPLACED, binds=LASTING, replace=True),
+    *edits("replaced-always", LIVE, ALWAYS, replace=True),
+    *edits("replaced-started", STARTED, ONCE_STARTED, binds=False, replace=True),
 ]
-
-
-def edited(spec, change):
-    spec = copy.deepcopy(spec)
-    for path, value in change.items():
-        *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
-        node = spec
-        for step in steps:
-            node = node[step]
-        if value is GONE:
-            del node[last]
-        elif isinstance(node, list) and last == len(node):
-            node.append(value)
-        else:
-            node[last] = value
-    return spec
 
 
 @pytest.fixture(scope="module")
-def answers(kubectl, session):
-    """What kubectl says to each row: made, given a status by the status subresource, edited, and cleared away."""
-    made = [session(name, before) for name, _, before, *_ in TABLE]
-    assert set(kubectl.each("create", objects=made).values()) == {None}
-    known = [session(name, before, status=status) for name, _, before, _, status, _ in TABLE if status]
-    assert set(kubectl.each("replace", "--subresource=status", objects=known).values()) == {None}
-    yield kubectl.each("replace", objects=[session(row[0], edited(row[2], row[3])) for row in TABLE])
-    kubectl("delete", "--wait=false", objects=made)
+def said(kubectl, session):
+    """To each edit."""
+    yield from answers(kubectl, session, TABLE)
 
 
-@pytest.mark.parametrize(("name", "says"), [(row[0], row[5]) for row in TABLE], ids=[row[1] for row in TABLE])
-def test_edit(answers, name, says):
-    said = answers[name]
-    if says is ACCEPTED:
-        assert said is None
-    else:
-        assert said is not None, "was accepted"
-        assert says in said
+@pytest.mark.parametrize("row", TABLE, ids=[row.case for row in TABLE])
+def test_edit(said, row):
+    assert matches(said[row.name], row.says), said[row.name]
 
 
-def test_several_mistakes_are_all_named(answers):
-    said = answers[next(row[0] for row in TABLE if row[1] == "live: several at once")]
-    assert AGENT in said
-    assert VAULTS in said
+def test_several_mistakes_are_all_named(said):
+    all_of_it = said[next(row.name for row in TABLE if row.case == "live: several at once")]
+    assert AGENT in all_of_it
+    assert VAULTS in all_of_it

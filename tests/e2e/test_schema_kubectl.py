@@ -55,6 +55,10 @@ def test_defaults_are_written_out(kubectl, session, gone, spec):
         "resources": [{"name": "memory", "memoryStore": {"id": "memstore_1", "access": "read_write"}}],
         "initialEvents": [],
         "budget": {"maxListCost": {"amount": 2500, "currency": "USD"}},
+        "archived": False,
+        "onImmutableChange": "Reject",
+        "onLost": "Stall",
+        "managementPolicy": "Full",
         "deletionPolicy": "Archive",
         "suspend": False,
     }

@@ -1,7 +1,8 @@
 """What can't be changed once a session exists, as CEL rules of the whole object. Used by `session.Session` alone.
 
 They stand at the root because they bind only from the moment status.id is there: until then everything may be mended.
-What of the spec goes into the digest of a session is `session.immutable_part`.
+With `onImmutableChange: Replace` most of it may be edited, and the operator makes another session; which edits ask for
+one is `session.immutable_part`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from managed_agents_operator.api.schema import Rule
 
 LIVE = "has(oldSelf.status) && has(oldSelf.status.id)"
 STARTED = "has(oldSelf.status) && has(oldSelf.status.kickoff) && has(oldSelf.status.kickoff.sentAt)"
-REMEDY = "put it back or make another Session"
+REJECT = "self.spec.onImmutableChange != 'Replace'"
+ELSE = "make another Session, or set spec.onImmutableChange: Replace to archive this session and start a new one"
+REMEDY = f"fixed for the life of a session: put it back, {ELSE}"
 
 
 def when(condition: str, rule: str, field: str, message: str) -> Rule:
@@ -18,31 +21,75 @@ def when(condition: str, rule: str, field: str, message: str) -> Rule:
     return Rule(f"!({condition}) || ({rule})", message, f".spec.{field}", "FieldValueForbidden")
 
 
-def same(field: str, new: str = "self.spec", old: str = "oldSelf.spec") -> str:
+def fixed(rule: str, field: str, message: str, since: str = LIVE) -> Rule:
+    """`rule` must hold for spec.`field` from `since` on, unless a new session may take the place of this one."""
+    return when(f"{REJECT} && {since}", rule, field, message)
+
+
+def same(*fields: str, new: str = "self.spec", old: str = "oldSelf.spec") -> str:
     """Both without it, or both with it and equal. `new.?f == old.?f` is shorter, but its cost counts as unbounded."""
-    a, b = f"{new}.{field}", f"{old}.{field}"
-    return f"(has({a}) ? has({b}) && {a} == {b} : !has({b}))"
+    return " && ".join(f"(has({new}.{f}) ? has({old}.{f}) && {new}.{f} == {old}.{f} : !has({old}.{f}))" for f in fields)
 
 
 def _agent() -> Rule:
-    return when(
-        LIVE,
-        "self.spec.agent.id == oldSelf.spec.agent.id && " + same("version", "self.spec.agent", "oldSelf.spec.agent"),
+    new, old = "self.spec.agent", "oldSelf.spec.agent"
+    return fixed(
+        f"has({new}) ? has({old}) && {same('id', 'version', new=new, old=old)} : !has({old})",
         "agent",
-        f"agent (id and version) is fixed for the life of a session: {REMEDY}",
+        f"agent (id and version) is {REMEDY}",
     )
 
 
 def _overrides() -> Rule:
     new, old, fields = "self.spec.agent.overrides", "oldSelf.spec.agent.overrides", ("model", "system", "skills")
-    both = " && ".join(same(f, new, old) for f in fields)
+    both = same(*fields, new=new, old=old)
     only_new = " && ".join(f"!has({new}.{f})" for f in fields)
     only_old = " && ".join(f"!has({old}.{f})" for f in fields)
-    return when(
-        LIVE,
-        f"has({new}) ? (has({old}) ? {both} : {only_new}) : (!has({old}) || ({only_old}))",
+    # An agent that came or went is told by the rule above.
+    return fixed(
+        "!has(self.spec.agent) || !has(oldSelf.spec.agent)"
+        f" || (has({new}) ? (has({old}) ? {both} : {only_new}) : (!has({old}) || ({only_old})))",
         "agent.overrides",
-        f"agent.overrides (model, system, skills) is fixed for the life of a session: {REMEDY}",
+        f"agent.overrides (model, system, skills) is {REMEDY}",
+    )
+
+
+# Resources by their names, in one pass (API servers since 1.34): with a loop in a loop 190 of them would be the most.
+_BY_NAME = "[{0}.spec.resources.transformMapEntry(i, r, {{r.name: r}})]"
+
+
+def _mounts_kept() -> Rule:
+    now = "now[o.name]"
+    repository = same("url", "checkout", "mountPath", new=f"{now}.githubRepository", old="o.githubRepository")
+    kept = (
+        f"o.name in now && (has(o.memoryStore) ? has({now}.memoryStore) && {now}.memoryStore == o.memoryStore"
+        f" : has({now}.githubRepository) && {repository})"
+    )
+    return fixed(
+        f"{_BY_NAME.format('self')}.all(now, oldSelf.spec.resources.all(o, has(o.file) || ({kept})))",
+        "resources",
+        "resources that are repositories (but for their tokens) or memory stores are fixed for the life of a session:"
+        f" put them back, {ELSE}",
+    )
+
+
+def _mounts_added() -> Rule:
+    return fixed(
+        f"{_BY_NAME.format('oldSelf')}"
+        ".all(was, self.spec.resources.all(n, has(n.file) || (n.name in was && !has(was[n.name].file))))",
+        "resources",
+        "resources that are repositories or memory stores can't be added to a session, only files can: take them out,"
+        f" {ELSE}",
+    )
+
+
+def _events() -> Rule:
+    return fixed(
+        "self.spec.initialEvents == oldSelf.spec.initialEvents",
+        "initialEvents",
+        "initialEvents were sent and are fixed for the life of a session: put them back; to say more, send an event to"
+        f" the session, {ELSE}",
+        since=STARTED,
     )
 
 
@@ -78,34 +125,26 @@ def _budget_lowered() -> Rule:
 
 
 FIXED = (
+    fixed(same("sessionId"), "sessionId", f"sessionId is {REMEDY}"),
     _agent(),
     _overrides(),
-    when(
-        LIVE,
-        "self.spec.environment == oldSelf.spec.environment",
-        "environment",
-        f"environment is fixed for the life of a session: {REMEDY}",
-    ),
-    when(
-        LIVE,
+    fixed(same("environment"), "environment", f"environment is {REMEDY}"),
+    fixed(
         "self.spec.vaults == oldSelf.spec.vaults",
         "vaults",
-        "vaults, and their order, are fixed for the life of a session: put them back or make another Session",
+        f"vaults, and their order, are fixed for the life of a session: put them back, {ELSE}",
     ),
-    when(
-        LIVE,
-        "self.spec.resources == oldSelf.spec.resources",
-        "resources",
-        "resources are fixed for the life of a session: put them back or make another Session",
-    ),
-    when(
-        STARTED,
-        "self.spec.initialEvents == oldSelf.spec.initialEvents",
-        "initialEvents",
-        "initialEvents were sent and are fixed: put them back; to say more, send an event to the session or make"
-        " another Session",
-    ),
+    _mounts_kept(),
+    _mounts_added(),
+    _events(),
     _budget_added(),
     _budget_lifted(),
     _budget_lowered(),
+    # Final from the moment it is said: the operator may be archiving already.
+    when(
+        "oldSelf.spec.archived",
+        "self.spec.archived",
+        "archived",
+        "archived can't be taken back: put archived: true back or make another Session",
+    ),
 )

@@ -49,6 +49,36 @@ Metadata = Annotated[
 ]
 
 
+def _needed(field: str) -> Rule:
+    return Rule(
+        f"has(self.spec.sessionId) || has(self.spec.{field})",
+        f"{field} is needed to make a session: set {field}.id, or set sessionId to adopt a session that is there",
+        f".spec.{field}",
+        "FieldValueRequired",
+    )
+
+
+# At the root, where status can be read, and where the field reference looks for rules that speak of several fields.
+SAID = (
+    _needed("agent"),
+    _needed("environment"),
+    Rule(
+        "!has(self.spec.sessionId) || self.spec.initialEvents.size() == 0",
+        "initialEvents can't be sent to a session that is adopted (sessionId), since it has begun already: remove them",
+        ".spec.initialEvents",
+        "FieldValueForbidden",
+    ),
+    Rule(
+        "self.spec.managementPolicy != 'Observe' || has(self.spec.sessionId)"
+        " || (has(self.status) && has(self.status.id))",
+        "managementPolicy Observe needs a session that is there: set sessionId, or remove managementPolicy until"
+        " status.id is there",
+        ".spec.managementPolicy",
+        "FieldValueForbidden",
+    ),
+)
+
+
 class SessionSpec(Model):
     """What the session should be."""
 
@@ -73,14 +103,7 @@ class SessionSpec(Model):
     stores are fixed once the session exists."""
     initial_events: InitialEvents = ()
     """What the session is told first, in this order, once. Fixed when sent."""
-    archived: Annotated[
-        bool,
-        Rule(
-            "!oldSelf || self",
-            "an archived session can't come back: put archived: true back or make another Session",
-            reason="FieldValueForbidden",
-        ),
-    ] = False
+    archived: bool = False
     """True archives the session, interrupting it first if it works. There is no way back."""
     ttl_seconds_after_idle: Annotated[int, Field(gt=0, le=315_360_000)] | None = None
     """Archives the session when it has been idle for so many seconds. Work begins the count anew; a session that waits
@@ -107,7 +130,7 @@ class SessionSpec(Model):
 class Session(Model):
     """A session of the Managed Agents API, kept for as long as this resource lives."""
 
-    rules: ClassVar[tuple[Rule, ...]] = FIXED
+    rules: ClassVar[tuple[Rule, ...]] = (*SAID, *FIXED)
     metadata: Meta
     """Metadata of the resource."""
     spec: SessionSpec
