@@ -44,6 +44,9 @@ FULL: dict[str, Any] = {
         },
         {"name": "memory", "memoryStore": {"id": "memstore_1", "access": "read_only", "instructions": "Look first."}},
         {"name": "plain", "memoryStore": {"id": "memstore_2"}},
+        {"name": "notes", "file": {"configMapKeyRef": {"name": "notes", "key": "a.md"}, "mountPath": "/a.md"}},
+        {"name": "netrc", "file": {"secretKeyRef": {"name": "netrc", "key": "netrc"}, "mountPath": "/netrc"}},
+        {"name": "public", "githubRepository": {"url": "https://github.com/o/p"}},
     ],
     "initialEvents": [{"type": "user.message", "text": "Triage the open issues."}],
     "deletionPolicy": "Delete",
@@ -73,10 +76,12 @@ FULL_PART = {
         },
         "memory": {"memoryStore": {"id": "memstore_1", "access": "read_only", "instructions": "Look first."}},
         "plain": {"memoryStore": {"id": "memstore_2"}},
+        "public": {"githubRepository": {"url": "https://github.com/o/p"}},
     },
 }
 
 MINIMAL: dict[str, Any] = {"agent": {"id": "agent_1"}, "environment": {"id": "env_1"}}
+ADOPTED: dict[str, Any] = {"sessionId": "sesn_1"}
 METADATA = {
     "name": "triage",
     "namespace": "default",
@@ -85,6 +90,9 @@ METADATA = {
     "generation": 1,
     "creationTimestamp": "2026-11-22T10:00:00Z",
 }
+
+NOTES: dict[str, Any] = {"file": {"configMapKeyRef": {"name": "notes", "key": "b.md"}, "mountPath": "/b.md"}}
+TOKEN: dict[str, Any] = {"name": "gh", "key": "token"}
 
 Path = tuple[str | int, ...]
 
@@ -96,16 +104,30 @@ SAME: list[tuple[str, Path, Any]] = [
     ("MCP servers", ("agent", "overrides", "mcpServers"), []),
     ("a file mounted elsewhere", ("resources", 0, "file", "mountPath"), "/other.csv"),
     ("another file", ("resources", 0, "file", "fileId"), "file_2"),
+    ("content of another ConfigMap", ("resources", 4, "file", "configMapKeyRef", "name"), "other"),
+    ("a file in place of content", ("resources", 4, "file"), {"fileId": "file_3"}),
+    ("content of a ConfigMap in place of a Secret", ("resources", 5), {"name": "netrc", **NOTES}),
+    ("a file under another name", ("resources", 0, "name"), "renamed"),
+    ("no token", ("resources", 1, "githubRepository", "authorizationTokenSecretRef"), None),
+    ("a token given late", ("resources", 6, "githubRepository", "authorizationTokenSecretRef"), TOKEN),
     ("another token", ("resources", 1, "githubRepository", "authorizationTokenSecretRef", "name"), "new"),
     ("a default written out", ("resources", 3, "memoryStore", "access"), "read_write"),
     ("initialEvents", ("initialEvents",), []),
     ("deletionPolicy", ("deletionPolicy",), "Archive"),
     ("suspend", ("suspend",), False),
-    ("a field of a later release", ("onLost",), "Stall"),
+    ("archived", ("archived",), True),
+    ("times to live", ("ttlSecondsAfterIdle",), 60),
+    ("onImmutableChange", ("onImmutableChange",), "Replace"),
+    ("onLost", ("onLost",), "Replace"),
+    ("managementPolicy", ("managementPolicy",), "Observe"),
+    ("a field of a later release", ("onWeekends",), "Rest"),
     ("a field of a later release in a mount", ("resources", 1, "githubRepository", "depth"), 1),
 ]
 
 OTHER: list[tuple[str, Path, Any]] = [
+    ("sessionId", ("sessionId",), "sesn_1"),
+    ("no agent", ("agent",), None),
+    ("no environment", ("environment",), None),
     ("agent", ("agent", "id"), "agent_2"),
     ("version", ("agent", "version"), 4),
     ("version unpinned", ("agent", "version"), None),
@@ -124,6 +146,9 @@ OTHER: list[tuple[str, Path, Any]] = [
     ("path of a repository", ("resources", 1, "githubRepository", "mountPath"), None),
     ("name of a repository", ("resources", 1, "name"), "renamed"),
     ("a file in place of a repository", ("resources", 1), {"name": "repo", "file": {"fileId": "file_9"}}),
+    ("a repository in place of a file", ("resources", 0), {"name": "data", "githubRepository": {"url": "u"}}),
+    ("a memory store more", ("resources", 4), {"name": "more", "memoryStore": {"id": "memstore_3"}}),
+    ("a branch where none was", ("resources", 6, "githubRepository", "checkout"), {"branch": "main"}),
     ("access", ("resources", 2, "memoryStore", "access"), "read_write"),
     ("instructions", ("resources", 2, "memoryStore", "instructions"), "Look last."),
 ]
@@ -145,6 +170,16 @@ def changed(path: Path, value: Any) -> dict[str, Any]:
 def test_the_immutable_part_is_written_as_in_yaml() -> None:
     assert part(FULL) == FULL_PART
     assert part(MINIMAL) == {"agent": {"id": "agent_1"}, "environment": {"id": "env_1"}}
+
+
+def test_of_an_adopted_session_it_is_what_was_said() -> None:
+    assert part(ADOPTED) == ADOPTED
+    assert part(ADOPTED | MINIMAL) == ADOPTED | MINIMAL
+    assert part(ADOPTED | {"resources": FULL["resources"]}) == ADOPTED | {"resources": FULL_PART["resources"]}
+
+
+def test_no_files_leave_no_trace() -> None:
+    assert part(MINIMAL | {"resources": [FULL["resources"][0], FULL["resources"][4]]}) == MINIMAL
 
 
 @pytest.mark.parametrize(("path", "value"), [row[1:] for row in SAME], ids=[row[0] for row in SAME])
@@ -186,6 +221,26 @@ def test_a_fresh_object_has_the_empty_status() -> None:
     assert session.spec.initial_events == ()
 
 
+def test_a_bare_spec_means_the_careful_thing() -> None:
+    spec = SessionSpec.model_validate(MINIMAL)
+    assert (spec.on_immutable_change, spec.on_lost, spec.management_policy) == ("Reject", "Stall", "Full")
+    assert (spec.archived, spec.suspend, spec.session_id) == (False, False, None)
+    assert (spec.ttl_seconds_after_idle, spec.ttl_seconds_after_creation) == (None, None)
+
+
+def test_a_resource_says_what_of_the_cluster_goes_into_it() -> None:
+    sources = {each.name: each.source for each in SessionSpec.model_validate(FULL).resources}
+    assert sources == {
+        "data": None,
+        "repo": ("Secret", "gh", "token"),
+        "memory": None,
+        "plain": None,
+        "notes": ("ConfigMap", "notes", "a.md"),
+        "netrc": ("Secret", "netrc", "netrc"),
+        "public": None,
+    }
+
+
 class Body(Mapping[str, Any]):
     """kopf hands out views of its own, which are no dicts."""
 
@@ -223,6 +278,7 @@ def test_what_is_no_amount_is_refused(written: object) -> None:
 
 def test_absent_and_empty_overrides_are_told_apart() -> None:
     spec = SessionSpec.model_validate(MINIMAL | {"agent": {"id": "a", "overrides": {"tools": [], "system": ""}}})
+    assert spec.agent is not None
     assert spec.agent.overrides is not None
     assert (spec.agent.overrides.tools, spec.agent.overrides.skills) == ((), None)
     assert spec.agent.overrides.system == ""
