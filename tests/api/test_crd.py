@@ -103,6 +103,21 @@ def test_every_rule_says_what_to_do(rule: Node) -> None:
         assert message.startswith(rule["fieldPath"].removeprefix(".spec."))
 
 
+def test_every_rule_of_the_whole_object_stands_in_the_reference() -> None:
+    for rule in SCHEMA["x-kubernetes-validations"]:
+        [row] = [line for line in REFERENCE.splitlines() if line.startswith(f"| `{rule['fieldPath'][1:]}` |")]
+        assert rule["message"] in row
+
+
+def test_what_a_new_session_would_mend_names_both_ways_out() -> None:
+    fixed = [rule for rule in SCHEMA["x-kubernetes-validations"] if "!= 'Replace'" in rule["rule"]]
+    assert {rule["fieldPath"].removeprefix(".spec.") for rule in fixed} == {
+        *("agent", "agent.overrides", "environment", "vaults", "sessionId", "resources", "initialEvents"),
+    }
+    for rule in fixed:
+        assert "make another Session, or set spec.onImmutableChange: Replace" in rule["message"]
+
+
 def test_yaml_says_what_the_manifest_says() -> None:
     text = DOCUMENTS[YAML]
     assert yaml.safe_load(text) == crd.manifest()

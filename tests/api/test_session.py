@@ -1,82 +1,16 @@
-"""What is read from a Session, and which part of it no live session can change."""
+"""What is read from a Session."""
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
+from tests.api.specs import FULL, MINIMAL
 
-from managed_agents_operator.api.session import Session, SessionSpec, immutable_part
+from managed_agents_operator.api.session import Session, SessionSpec
 
-FULL: dict[str, Any] = {
-    "agent": {
-        "id": "agent_1",
-        "version": 3,
-        "overrides": {
-            "model": {"id": "claude-opus-4-8", "effort": {"type": "high"}},
-            "system": "Be brief.",
-            "tools": [{"type": "agent_toolset_20260401"}],
-            "mcpServers": [{"type": "url", "name": "docs", "url": "https://example.com"}],
-            "skills": [{"type": "anthropic", "skill_id": "xlsx"}],
-        },
-    },
-    "environment": {"id": "env_1"},
-    "vaults": [{"id": "vlt_1"}, {"id": "vlt_2"}],
-    "title": "Nightly triage",
-    "metadata": {"team": "platform"},
-    "budget": {"maxListCost": {"amount": "2500", "currency": "USD"}},
-    "resources": [
-        {"name": "data", "file": {"fileId": "file_1", "mountPath": "/data.csv"}},
-        {
-            "name": "repo",
-            "githubRepository": {
-                "url": "https://github.com/o/r",
-                "checkout": {"branch": "main"},
-                "mountPath": "/workspace/r",
-                "authorizationTokenSecretRef": {"name": "gh", "key": "token"},
-            },
-        },
-        {"name": "memory", "memoryStore": {"id": "memstore_1", "access": "read_only", "instructions": "Look first."}},
-        {"name": "plain", "memoryStore": {"id": "memstore_2"}},
-    ],
-    "initialEvents": [{"type": "user.message", "text": "Triage the open issues."}],
-    "deletionPolicy": "Delete",
-    "suspend": True,
-}
-
-# Written out on purpose: digests of it are in the status of running sessions, so it may not come out differently later.
-FULL_PART = {
-    "agent": {
-        "id": "agent_1",
-        "version": 3,
-        "overrides": {
-            "model": {"id": "claude-opus-4-8", "effort": {"type": "high"}},
-            "system": "Be brief.",
-            "skills": [{"type": "anthropic", "skill_id": "xlsx"}],
-        },
-    },
-    "environment": {"id": "env_1"},
-    "vaults": [{"id": "vlt_1"}, {"id": "vlt_2"}],
-    "resources": {
-        "repo": {
-            "githubRepository": {
-                "url": "https://github.com/o/r",
-                "checkout": {"branch": "main"},
-                "mountPath": "/workspace/r",
-            }
-        },
-        "memory": {"memoryStore": {"id": "memstore_1", "access": "read_only", "instructions": "Look first."}},
-        "plain": {"memoryStore": {"id": "memstore_2"}},
-    },
-}
-
-MINIMAL: dict[str, Any] = {"agent": {"id": "agent_1"}, "environment": {"id": "env_1"}}
 METADATA = {
     "name": "triage",
     "namespace": "default",
@@ -86,96 +20,6 @@ METADATA = {
     "creationTimestamp": "2026-11-22T10:00:00Z",
 }
 
-Path = tuple[str | int, ...]
-
-SAME: list[tuple[str, Path, Any]] = [
-    ("title", ("title",), "Another"),
-    ("metadata", ("metadata",), {"team": "core"}),
-    ("budget", ("budget",), {"removed": True}),
-    ("tools", ("agent", "overrides", "tools"), []),
-    ("MCP servers", ("agent", "overrides", "mcpServers"), []),
-    ("a file mounted elsewhere", ("resources", 0, "file", "mountPath"), "/other.csv"),
-    ("another file", ("resources", 0, "file", "fileId"), "file_2"),
-    ("another token", ("resources", 1, "githubRepository", "authorizationTokenSecretRef", "name"), "new"),
-    ("a default written out", ("resources", 3, "memoryStore", "access"), "read_write"),
-    ("initialEvents", ("initialEvents",), []),
-    ("deletionPolicy", ("deletionPolicy",), "Archive"),
-    ("suspend", ("suspend",), False),
-    ("a field of a later release", ("onLost",), "Stall"),
-    ("a field of a later release in a mount", ("resources", 1, "githubRepository", "depth"), 1),
-]
-
-OTHER: list[tuple[str, Path, Any]] = [
-    ("agent", ("agent", "id"), "agent_2"),
-    ("version", ("agent", "version"), 4),
-    ("version unpinned", ("agent", "version"), None),
-    ("model", ("agent", "overrides", "model", "id"), "claude-haiku"),
-    ("effort of the model", ("agent", "overrides", "model", "effort", "type"), "low"),
-    ("system", ("agent", "overrides", "system"), "Be long."),
-    ("system cleared instead of overridden", ("agent", "overrides", "system"), ""),
-    ("system inherited", ("agent", "overrides", "system"), None),
-    ("skills cleared", ("agent", "overrides", "skills"), []),
-    ("key within a skill renamed", ("agent", "overrides", "skills", 0), {"type": "anthropic", "skil_id": "xlsx"}),
-    ("environment", ("environment", "id"), "env_2"),
-    ("order of vaults", ("vaults",), [{"id": "vlt_2"}, {"id": "vlt_1"}]),
-    ("no vaults", ("vaults",), []),
-    ("url of a repository", ("resources", 1, "githubRepository", "url"), "https://github.com/o/s"),
-    ("branch", ("resources", 1, "githubRepository", "checkout", "branch"), "next"),
-    ("path of a repository", ("resources", 1, "githubRepository", "mountPath"), None),
-    ("name of a repository", ("resources", 1, "name"), "renamed"),
-    ("a file in place of a repository", ("resources", 1), {"name": "repo", "file": {"fileId": "file_9"}}),
-    ("access", ("resources", 2, "memoryStore", "access"), "read_write"),
-    ("instructions", ("resources", 2, "memoryStore", "instructions"), "Look last."),
-]
-
-
-def part(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return immutable_part(SessionSpec.model_validate(spec))
-
-
-def changed(path: Path, value: Any) -> dict[str, Any]:
-    spec: Any = copy.deepcopy(FULL)
-    node = spec
-    for step in path[:-1]:
-        node = node[step]
-    node[path[-1]] = value
-    return dict(spec)
-
-
-def test_the_immutable_part_is_written_as_in_yaml() -> None:
-    assert part(FULL) == FULL_PART
-    assert part(MINIMAL) == {"agent": {"id": "agent_1"}, "environment": {"id": "env_1"}}
-
-
-@pytest.mark.parametrize(("path", "value"), [row[1:] for row in SAME], ids=[row[0] for row in SAME])
-def test_what_may_change_is_no_part_of_it(path: Path, value: Any) -> None:
-    assert part(changed(path, value)) == FULL_PART
-
-
-@pytest.mark.parametrize(("path", "value"), [row[1:] for row in OTHER], ids=[row[0] for row in OTHER])
-def test_what_is_fixed_is_part_of_it(path: Path, value: Any) -> None:
-    assert part(changed(path, value)) != FULL_PART
-
-
-@given(st.permutations(FULL["resources"]), st.dictionaries(st.text(), st.text(), max_size=14), st.booleans())
-def test_order_of_mounts_and_mutable_fields_never_matter(
-    resources: list[Any], metadata: dict[str, str], suspend: bool
-) -> None:
-    spec = FULL | {"resources": resources, "metadata": metadata, "suspend": suspend}
-    assert json.dumps(part(spec), sort_keys=True) == json.dumps(FULL_PART, sort_keys=True)
-
-
-ids = st.text(min_size=1, max_size=128)
-
-
-@given(ids, st.lists(ids.map(lambda i: {"id": i}), max_size=5), st.none() | st.integers(1, 9), st.none() | st.text())
-def test_it_tells_two_specs_apart_exactly_by_what_is_fixed(
-    agent: str, vaults: list[dict[str, str]], version: int | None, system: str | None
-) -> None:
-    one = {"agent": {"id": agent, "version": version, "overrides": {"system": system}}, "environment": {"id": "e"}}
-    assert part(one | {"vaults": vaults}) == part(one | {"vaults": vaults, "title": "x"})
-    assert part(one | {"vaults": [*vaults, {"id": "more"}]}) != part(one | {"vaults": vaults})
-
 
 def test_a_fresh_object_has_the_empty_status() -> None:
     session = Session.parse({"apiVersion": "managedagents.dev/v1alpha1", "metadata": METADATA, "spec": MINIMAL})
@@ -184,6 +28,26 @@ def test_a_fresh_object_has_the_empty_status() -> None:
     assert session.metadata.finalizers == ()
     assert session.spec.deletion_policy == "Archive"
     assert session.spec.initial_events == ()
+
+
+def test_a_bare_spec_means_the_careful_thing() -> None:
+    spec = SessionSpec.model_validate(MINIMAL)
+    assert (spec.on_immutable_change, spec.on_lost, spec.management_policy) == ("Reject", "Stall", "Full")
+    assert (spec.archived, spec.suspend, spec.session_id) == (False, False, None)
+    assert (spec.ttl_seconds_after_idle, spec.ttl_seconds_after_creation) == (None, None)
+
+
+def test_a_resource_says_what_of_the_cluster_goes_into_it() -> None:
+    sources = {each.name: each.source for each in SessionSpec.model_validate(FULL).resources}
+    assert sources == {
+        "data": None,
+        "repo": ("Secret", "gh", "token"),
+        "memory": None,
+        "plain": None,
+        "notes": ("ConfigMap", "notes", "a.md"),
+        "netrc": ("Secret", "netrc", "netrc"),
+        "public": None,
+    }
 
 
 class Body(Mapping[str, Any]):
@@ -223,6 +87,7 @@ def test_what_is_no_amount_is_refused(written: object) -> None:
 
 def test_absent_and_empty_overrides_are_told_apart() -> None:
     spec = SessionSpec.model_validate(MINIMAL | {"agent": {"id": "a", "overrides": {"tools": [], "system": ""}}})
+    assert spec.agent is not None
     assert spec.agent.overrides is not None
     assert (spec.agent.overrides.tools, spec.agent.overrides.skills) == ((), None)
     assert spec.agent.overrides.system == ""

@@ -44,8 +44,6 @@ EVERYTHING = with_(
     budget={"maxListCost": {"amount": "2500", "currency": "USD"}},
     resources=[
         {"name": "data", "file": {"fileId": "file_1", "mountPath": "/data.csv"}},
-        {"name": "rules", "file": {"configMapKeyRef": {"name": "cm", "key": "rules.txt"}, "mountPath": "/rules.txt"}},
-        {"name": "key", "file": {"secretKeyRef": {"name": "s", "key": "k"}, "mountPath": "/key"}},
         {
             "name": "repo",
             "githubRepository": {
@@ -56,58 +54,37 @@ EVERYTHING = with_(
             },
         },
         {"name": "memory", "memoryStore": {"id": "memstore_1", "access": "read_only", "instructions": "Look first."}},
+        {"name": "notes", "file": {"configMapKeyRef": {"name": "notes", "key": "a.md"}, "mountPath": "/a.md"}},
+        {"name": "netrc", "file": {"secretKeyRef": {"name": "netrc", "key": "netrc"}, "mountPath": "/netrc"}},
     ],
     initialEvents=[
         {"type": "user.message", "text": "Go."},
         {"type": "user.message", "content": [{"type": "text", "text": "On."}]},
         {"type": "user.define_outcome", "description": "d", "rubric": {"type": "text", "content": "c"}},
     ],
-    deletionPolicy="Retain",
-    suspend=True,
     archived=False,
-    ttlSecondsAfterIdle=3600,
-    ttlSecondsAfterCreation=86_400,
+    ttlSecondsAfterIdle=86_400,
+    ttlSecondsAfterCreation=315_360_000,
     onImmutableChange="Replace",
     onLost="Replace",
     managementPolicy="Full",
+    deletionPolicy="Retain",
+    suspend=True,
 )
 
-NEEDS = "spec: Required value: spec needs agent and environment: set both, or sessionId to adopt a session"
+OR_ADOPT = "or set sessionId to adopt a session that is there"
+NEEDS_AGENT = f"spec.agent: Required value: agent is needed to make a session: set agent.id, {OR_ADOPT}"
+NEEDS_ENVIRONMENT = (
+    f"spec.environment: Required value: environment is needed to make a session: set environment.id, {OR_ADOPT}"
+)
 AGENT = [
     ("the least", MINIMAL, ACCEPTED),
     ("everything", EVERYTHING, ACCEPTED),
-    ("nothing", {}, NEEDS),
-    ("no environment", {"agent": {"id": "a"}}, NEEDS),
-    ("no agent", {"environment": {"id": "e"}}, NEEDS),
-    ("a session to adopt and nothing else", {"sessionId": "sesn_1"}, ACCEPTED),
-    ("a session to adopt, and what it must be", with_(sessionId="sesn_1"), ACCEPTED),
-    ("sessionId empty", {"sessionId": ""}, "spec.sessionId in body should be at least 1 chars long"),
-    (
-        "a session to adopt and first events",
-        {"sessionId": "sesn_1", "initialEvents": [{"type": "user.message", "text": "Go."}]},
-        "spec.initialEvents: Forbidden: an adopted session (sessionId) has begun already: remove initialEvents",
-    ),
-    ("a session to observe", {"sessionId": "sesn_1", "managementPolicy": "Observe"}, ACCEPTED),
-    (
-        "nothing to observe",
-        with_(managementPolicy="Observe"),
-        "spec.managementPolicy: Forbidden: managementPolicy Observe needs a session to look at: set sessionId",
-    ),
-    ("policy typo", with_(managementPolicy="observe"), 'supported values: "Full", "Observe"'),
-    ("archived from the start", with_(archived=True), ACCEPTED),
-    ("archived as text", with_(archived="yes"), "spec.archived in body must be of type boolean"),
-    ("times to live", with_(ttlSecondsAfterIdle=60, ttlSecondsAfterCreation=86_400), ACCEPTED),
-    (
-        "no time to live",
-        with_(ttlSecondsAfterIdle=0),
-        "spec.ttlSecondsAfterIdle in body should be greater than or equal",
-    ),
-    ("longer than ten years", with_(ttlSecondsAfterCreation=315_360_001), "should be less than or equal to 315360000"),
-    ("replaced on both occasions", with_(onImmutableChange="Replace", onLost="Replace"), ACCEPTED),
-    ("onLost typo", with_(onLost="Recreate"), 'supported values: "Stall", "Replace"'),
-    ("onImmutableChange typo", with_(onImmutableChange="Recreate"), 'supported values: "Reject", "Replace"'),
+    ("nothing", {}, NEEDS_AGENT),
+    ("no agent", {"environment": {"id": "e"}}, NEEDS_AGENT),
+    ("no environment", {"agent": {"id": "a"}}, NEEDS_ENVIRONMENT),
     ("agent without id", with_(agent={}), "spec.agent.id: Required value"),
-    ("agent null", with_(agent=None), NEEDS),
+    ("agent null", with_(agent=None), NEEDS_AGENT),
     ("agent as text", with_(agent="agent_1"), 'spec.agent in body must be of type object: "string"'),
     ("agent id empty", agent(id=""), "spec.agent.id in body should be at least 1 chars long"),
     ("agent id of 129", agent(id="a" * 129), "spec.agent.id: Too long: may not be more than 128"),
@@ -189,7 +166,42 @@ BUDGET = [
     ),
 ]
 
-TABLE = [*AGENT, *TEXTS, *BUDGET]
+GO = [{"type": "user.message", "text": "Go."}]
+OBSERVE = "managementPolicy Observe needs a session that is there: set sessionId, or remove managementPolicy until"
+LIFE = [
+    ("adopted", {"sessionId": "sesn_1"}, ACCEPTED),
+    ("adopted and described", with_(sessionId="sesn_1"), ACCEPTED),
+    ("adopted with an agent alone", {"sessionId": "sesn_1", "agent": {"id": "a"}}, ACCEPTED),
+    ("adopted with mounts", {"sessionId": "s", "resources": [{"name": "a", "file": {"fileId": "f"}}]}, ACCEPTED),
+    ("adopted by no id", {"sessionId": ""}, "spec.sessionId in body should be at least 1 chars long"),
+    (
+        "adopted and told something",
+        {"sessionId": "sesn_1", "initialEvents": GO},
+        "spec.initialEvents: Forbidden: initialEvents can't be sent to a session that is adopted (sessionId)",
+    ),
+    ("adopted and told nothing", {"sessionId": "sesn_1", "initialEvents": []}, ACCEPTED),
+    ("adopted to observe", {"sessionId": "sesn_1", "managementPolicy": "Observe"}, ACCEPTED),
+    ("nothing to observe", with_(managementPolicy="Observe"), OBSERVE),
+    ("managementPolicy typo", with_(managementPolicy="observe"), 'supported values: "Full", "Observe"'),
+    ("onImmutableChange typo", with_(onImmutableChange="Recreate"), 'supported values: "Reject", "Replace"'),
+    ("onLost typo", with_(onLost="Recreate"), 'supported values: "Stall", "Replace"'),
+    ("archived from the start", with_(archived=True), ACCEPTED),
+    ("archived as text", with_(archived="true"), "spec.archived in body must be of type boolean"),
+    ("ttl of nothing", with_(ttlSecondsAfterIdle=0), "spec.ttlSecondsAfterIdle in body should be greater than or"),
+    (
+        "ttl below 0",
+        with_(ttlSecondsAfterCreation=-1),
+        "spec.ttlSecondsAfterCreation in body should be greater than or",
+    ),
+    ("ttl above ten years", with_(ttlSecondsAfterIdle=315_360_001), "spec.ttlSecondsAfterIdle in body should be less"),
+    (
+        "ttl with a unit",
+        with_(ttlSecondsAfterIdle="1h"),
+        'ttlSecondsAfterIdle in body must be of type integer: "string"',
+    ),
+]
+
+TABLE = [*AGENT, *TEXTS, *BUDGET, *LIFE]
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +234,11 @@ UNKNOWN = [
 def test_an_unknown_field_is_refused_by_name(kubectl, session, spec, field):
     said = kubectl.refused("create", "--dry-run=server", objects=[session("unknown", spec)])
     assert f'unknown field "{field}"' in said
+
+
+def test_a_made_up_status_is_nothing_to_observe(kubectl, session):
+    made_up = session("made-up", with_(managementPolicy="Observe"), status={"id": "sesn_1"})
+    assert OBSERVE in kubectl.refused("create", "--dry-run=server", objects=[made_up])
 
 
 def test_no_spec_at_all_is_refused(kubectl, session):

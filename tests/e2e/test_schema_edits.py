@@ -1,15 +1,14 @@
-"""What may be changed: everything until the session exists, then what the API can change, and nothing else."""
+"""What may be changed: everything until the session exists, then what the API can change, and nothing else.
+
+With onImmutableChange Replace the rest may be changed too, since a new session takes the place of this one.
+"""
 
 from __future__ import annotations
 
-import copy
-
 import pytest
+from tests.e2e.edits import ACCEPTED, BARE, ELSE, FRESH, GONE, LIVE, STARTED, answers, edits, matches
 
 pytestmark = pytest.mark.e2e
-
-ACCEPTED = None
-GONE = object()
 
 SPEC = {
     "agent": {
@@ -28,58 +27,33 @@ SPEC = {
     "title": "Nightly triage",
     "metadata": {"team": "platform"},
     "budget": {"maxListCost": {"amount": "900"}},
-    "resources": [
-        {"name": "data", "file": {"fileId": "file_1", "mountPath": "/data.csv"}},
-        {
-            "name": "repo",
-            "githubRepository": {
-                "url": "https://github.com/o/r",
-                "checkout": {"branch": "main"},
-                "authorizationTokenSecretRef": {"name": "gh", "key": "token"},
-            },
-        },
-        {"name": "memory", "memoryStore": {"id": "memstore_1"}},
-    ],
     "initialEvents": [{"type": "user.message", "content": [{"type": "text", "text": "Go."}]}],
 }
-BARE = {"agent": {"id": "agent_1"}, "environment": {"id": "env_1"}}
 LIFTED = BARE | {"budget": {"removed": True}}
 UNQUOTED = BARE | {"budget": {"maxListCost": {"amount": 900}}}
+ADOPTED = {"sessionId": "sesn_1"}
 
-REPLACED = SPEC | {"onImmutableChange": "Replace"}
-ADOPTER = {"sessionId": "sesn_1"}
-TOKEN = {"name": "gh", "key": "token"}
-UNSIGNED = BARE | {"resources": [{"name": "repo", "githubRepository": {"url": "https://github.com/o/r"}}]}
-CONTENT = {"configMapKeyRef": {"name": "cm", "key": "k"}, "mountPath": "/data.csv"}
-
-# What the operator has written by then.
-FRESH = {}
-LIVE = {"id": "sesn_1"}
-STARTED = {"id": "sesn_1", "kickoff": {"sentAt": "2026-11-22T10:00:00Z"}}
-
-REPLACE = "set spec.onImmutableChange: Replace to archive this session and start a new one"
-FIXED = f"fixed for the life of a session: put it back, make another Session, or {REPLACE}"
+FIXED = f"fixed for the life of a session: put it back, {ELSE}"
 AGENT = f"spec.agent: Forbidden: agent (id and version) is {FIXED}"
 OVERRIDES = f"spec.agent.overrides: Forbidden: agent.overrides (model, system, skills) is {FIXED}"
 ENVIRONMENT = f"spec.environment: Forbidden: environment is {FIXED}"
-VAULTS = f"spec.vaults: Forbidden: vaults, and their order, are {FIXED}"
-MOUNTS = f"spec.resources: Forbidden: resources: repositories (but for their tokens) and memory stores are {FIXED}"
-MORE = "spec.resources: Forbidden: resources: only files can be added to a session that exists, no repository and"
-ADOPTED = f"spec.sessionId: Forbidden: sessionId is {FIXED}"
-FOR_EVER = "spec.archived: Forbidden: archived can't be taken back: put archived: true back or make another Session"
+SESSION = f"spec.sessionId: Forbidden: sessionId is {FIXED}"
+VAULTS = "spec.vaults: Forbidden: vaults, and their order, are fixed for the life of a session: put them back, " + ELSE
 EVENTS = (
-    "spec.initialEvents: Forbidden: initialEvents were sent and are fixed: put them back; to say more, send an event"
+    "spec.initialEvents: Forbidden: initialEvents were sent and are fixed for the life of a session: put them back; to"
+    f" say more, send an event to the session, {ELSE}"
 )
 LATE = "spec.budget: Forbidden: budget can only be given before the session exists: remove it or make another Session"
 FOR_GOOD = "spec.budget: Forbidden: budget was removed for good: put removed: true back or make another Session"
 LOWER = "spec.budget: Forbidden: budget can't fall: put maxListCost.amount back, raise it, or set removed: true instead"
+ARCHIVED = "spec.archived: Forbidden: archived can't be taken back: put archived: true back or make another Session"
+OBSERVE = (
+    "spec.managementPolicy: Forbidden: managementPolicy Observe needs a session that is there: set sessionId, or remove"
+    " managementPolicy until status.id is there"
+)
 
 MESSAGE = {"type": "user.message", "text": "t"}
-LAST_MOUNT = {"name": "more", "file": {"fileId": "file_2"}}
-FIRST_REPO = {"name": "repo", "githubRepository": {"url": "https://github.com/o/r"}}
-SECOND_REPO = {"name": "more", "githubRepository": {"url": "https://github.com/o/s"}}
 MODEL = "agent.overrides.model"
-REPO = "resources.1.githubRepository"
 
 # Case, spec before, what is changed in it, and what is said once the session exists. Before that all of it is accepted.
 ONCE_LIVE = [
@@ -128,34 +102,18 @@ ONCE_LIVE = [
     ("vaults removed", SPEC, {"vaults": GONE}, VAULTS),
     ("first vault", BARE, {"vaults": [{"id": "vlt_1"}]}, VAULTS),
     ("no vaults written out", BARE, {"vaults": []}, ACCEPTED),
-    ("mounts in another order", SPEC, {"resources": SPEC["resources"][::-1]}, ACCEPTED),
-    ("a default written out", SPEC, {"resources.2.memoryStore.access": "read_write"}, ACCEPTED),
-    ("no mounts written out", BARE, {"resources": []}, ACCEPTED),
-    ("file", SPEC, {"resources.0.file.fileId": "file_2"}, ACCEPTED),
-    ("path of a file", SPEC, {"resources.0.file.mountPath": "/other.csv"}, ACCEPTED),
-    ("a file more", SPEC, {"resources.3": LAST_MOUNT}, ACCEPTED),
-    ("a file less", SPEC, {"resources.0": GONE}, ACCEPTED),
-    ("a repository less", SPEC, {"resources.1": GONE}, MOUNTS),
-    ("a memory store less", SPEC, {"resources.2": GONE}, MOUNTS),
-    ("a memory store more", BARE, {"resources": [{"name": "m", "memoryStore": {"id": "memstore_1"}}]}, MORE),
-    ("a file renamed", SPEC, {"resources.0.name": "renamed"}, ACCEPTED),
-    ("a repository renamed", SPEC, {"resources.1.name": "renamed"}, MORE),
-    ("content for a file", SPEC, {"resources.0.file": CONTENT}, ACCEPTED),
-    ("first file", BARE, {"resources": [LAST_MOUNT]}, ACCEPTED),
-    ("mounts removed", SPEC, {"resources": GONE}, MOUNTS),
-    ("first repository", BARE, {"resources": [FIRST_REPO]}, MORE),
-    ("url", SPEC, {f"{REPO}.url": "https://github.com/o/s"}, MOUNTS),
-    ("branch", SPEC, {f"{REPO}.checkout.branch": "next"}, MOUNTS),
-    ("commit for a branch", SPEC, {f"{REPO}.checkout": {"commit": "c" * 40}}, MOUNTS),
-    ("default branch", SPEC, {f"{REPO}.checkout": GONE}, MOUNTS),
-    ("path of a repository", SPEC, {f"{REPO}.mountPath": "/workspace/x"}, MOUNTS),
-    ("token", SPEC, {f"{REPO}.authorizationTokenSecretRef.name": "new"}, ACCEPTED),
-    ("token taken away", SPEC, {f"{REPO}.authorizationTokenSecretRef": GONE}, ACCEPTED),
-    ("token where none was", UNSIGNED, {"resources.0.githubRepository.authorizationTokenSecretRef": TOKEN}, ACCEPTED),
-    ("memory store", SPEC, {"resources.2.memoryStore.id": "memstore_2"}, MOUNTS),
-    ("access", SPEC, {"resources.2.memoryStore.access": "read_only"}, MOUNTS),
-    ("instructions", SPEC, {"resources.2.memoryStore.instructions": "i"}, MOUNTS),
-    ("a file for a repository", SPEC, {"resources.1": {"name": "repo", "file": {"fileId": "file_9"}}}, MOUNTS),
+    ("sessionId", ADOPTED, {"sessionId": "sesn_2"}, SESSION),
+    ("sessionId given late", BARE, {"sessionId": "sesn_1"}, SESSION),
+    ("sessionId removed", BARE | ADOPTED, {"sessionId": GONE}, SESSION),
+    ("agent of an adopted session", ADOPTED, {"agent": {"id": "agent_1"}}, AGENT),
+    ("agent of an adopted session removed", BARE | ADOPTED, {"agent": GONE}, AGENT),
+    ("environment of an adopted session", ADOPTED, {"environment": {"id": "env_1"}}, ENVIRONMENT),
+    ("environment of an adopted session removed", BARE | ADOPTED, {"environment": GONE}, ENVIRONMENT),
+    ("an adopted session observed", ADOPTED, {"managementPolicy": "Observe"}, ACCEPTED),
+    ("an observed session taken over", ADOPTED | {"managementPolicy": "Observe"}, {"managementPolicy": GONE}, ACCEPTED),
+    ("times to live", SPEC, {"ttlSecondsAfterIdle": 60, "ttlSecondsAfterCreation": 600}, ACCEPTED),
+    ("onLost", SPEC, {"onLost": "Replace"}, ACCEPTED),
+    ("archived", SPEC, {"archived": True}, ACCEPTED),
     ("budget raised", SPEC, {"budget.maxListCost.amount": "901"}, ACCEPTED),
     ("budget raised to more digits", SPEC, {"budget.maxListCost.amount": "1000"}, ACCEPTED),
     ("budget raised unquoted", SPEC, {"budget.maxListCost.amount": 1000}, ACCEPTED),
@@ -171,26 +129,14 @@ ONCE_LIVE = [
     ("lifting given late", BARE, {"budget": {"removed": True}}, LATE),
     ("a lifted budget back", LIFTED, {"budget": {"maxListCost": {"amount": "5"}}}, FOR_GOOD),
     ("a lifted budget taken out", LIFTED, {"budget": GONE}, FOR_GOOD),
+    ("Replace at the same time", SPEC, {"agent.id": "agent_2", "onImmutableChange": "Replace"}, ACCEPTED),
+    (
+        "Reject at the same time",
+        SPEC | {"onImmutableChange": "Replace"},
+        {"agent.id": "agent_2", "onImmutableChange": "Reject"},
+        AGENT,
+    ),
     ("several at once", SPEC, {"agent.id": "agent_2", "vaults": GONE}, AGENT),
-    ("archived", SPEC, {"archived": True}, ACCEPTED),
-    ("back from the archive", BARE | {"archived": True}, {"archived": False}, FOR_EVER),
-    ("back from the archive by leaving it out", BARE | {"archived": True}, {"archived": GONE}, FOR_EVER),
-    ("times to live", SPEC, {"ttlSecondsAfterIdle": 5, "ttlSecondsAfterCreation": 50}, ACCEPTED),
-    ("onLost", SPEC, {"onLost": "Replace"}, ACCEPTED),
-    ("a session to adopt, late", SPEC | {"initialEvents": []}, {"sessionId": "sesn_2"}, ADOPTED),
-    ("another session to adopt", ADOPTER, {"sessionId": "sesn_2"}, ADOPTED),
-    ("agent given late", ADOPTER, {"agent": {"id": "agent_1"}}, AGENT),
-    ("environment given late", ADOPTER, {"environment": {"id": "env_1"}}, ENVIRONMENT),
-    ("agent, to be replaced", REPLACED, {"agent.id": "agent_2"}, ACCEPTED),
-    ("system, to be replaced", REPLACED, {"agent.overrides.system": "Be long."}, ACCEPTED),
-    ("environment, to be replaced", REPLACED, {"environment.id": "env_2"}, ACCEPTED),
-    ("vaults, to be replaced", REPLACED, {"vaults": GONE}, ACCEPTED),
-    ("a repository more, to be replaced", REPLACED, {"resources.3": SECOND_REPO}, ACCEPTED),
-    ("a repository less, to be replaced", REPLACED, {"resources.1": GONE}, ACCEPTED),
-    ("a memory store, to be replaced", REPLACED, {"resources.2.memoryStore.id": "memstore_2"}, ACCEPTED),
-    ("agent and the wish to replace at once", SPEC, {"agent.id": "a", "onImmutableChange": "Replace"}, ACCEPTED),
-    ("agent and the wish to keep at once", REPLACED, {"agent.id": "a", "onImmutableChange": "Reject"}, AGENT),
-    ("budget lowered, to be replaced", REPLACED, {"budget.maxListCost.amount": "899"}, LOWER),
 ]
 
 # The same, with what is said once initialEvents were sent. Until then they may be mended, even with a session there.
@@ -200,74 +146,52 @@ ONCE_STARTED = [
     ("events removed", SPEC, {"initialEvents": GONE}, EVENTS),
     ("another kind of event", SPEC, {"initialEvents.0": MESSAGE}, EVENTS),
     ("all but the events", SPEC, {"title": "x"}, ACCEPTED),
-    ("events, to be sent to a new session", REPLACED, {"initialEvents.0": MESSAGE}, ACCEPTED),
 ]
 
-# There must be something to look at.
-TO_OBSERVE = [("observed from now on", SPEC, {"managementPolicy": "Observe"}, ACCEPTED)]
-NOTHING_TO_OBSERVE = [
-    (
-        "observed from now on",
-        SPEC,
-        {"managementPolicy": "Observe"},
-        "spec.managementPolicy: Forbidden: managementPolicy Observe needs a session to look at: set sessionId",
-    )
+# The same, with what is said however far its life has got.
+ALWAYS = [
+    ("archived taken back", SPEC | {"archived": True}, {"archived": False}, ARCHIVED),
+    ("archived taken out", SPEC | {"archived": True}, {"archived": GONE}, ARCHIVED),
+    ("archived twice", SPEC | {"archived": True}, {"title": "x"}, ACCEPTED),
+    ("first events of an adopted session", ADOPTED, {"initialEvents": [MESSAGE]}, "remove them"),
+    ("no agent", SPEC, {"agent": GONE}, "spec.agent: Required value: agent is needed to make a session: set agent.id"),
+    ("no environment", SPEC, {"environment": GONE}, "spec.environment: Required value: environment is needed"),
 ]
 
-# Phase, rows, and whether what the row says holds by then.
-PHASES = [
-    ("fresh", FRESH, ONCE_LIVE, False),
-    ("live", LIVE, ONCE_LIVE, True),
-    ("live-unsent", LIVE, ONCE_STARTED, False),
-    ("started", STARTED, ONCE_STARTED, True),
-    ("live-observed", LIVE, TO_OBSERVE, True),
-    ("fresh-observed", FRESH, NOTHING_TO_OBSERVE, True),
-]
+# And what is said until it exists.
+ONCE_FRESH = [("observed", BARE, {"managementPolicy": "Observe"}, OBSERVE)]
+
+# What no new session could mend. That one edit goes from Replace to Reject, so Reject is what counts.
+LASTING = {LATE, FOR_GOOD, LOWER}
+REPLACED = [row for row in ONCE_LIVE if row[0] != "Reject at the same time"]
+
 TABLE = [
-    (f"{phase}-{n}", f"{phase}: {case}", before, change, status, says if binds else ACCEPTED)
-    for phase, status, rows, binds in PHASES
-    for n, (case, before, change, says) in enumerate(rows)
+    *edits("fresh", FRESH, ONCE_LIVE, binds=False),
+    *edits("fresh-always", FRESH, ALWAYS),
+    *edits("fresh-only", FRESH, ONCE_FRESH),
+    *edits("live", LIVE, ONCE_LIVE),
+    *edits("live-always", LIVE, ALWAYS),
+    *edits("live-after-fresh", LIVE, ONCE_FRESH, binds=False),
+    *edits("live-unsent", LIVE, ONCE_STARTED, binds=False),
+    *edits("started", STARTED, ONCE_STARTED),
+    *edits("replaced", LIVE, REPLACED, binds=LASTING, replace=True),
+    *edits("replaced-always", LIVE, ALWAYS, replace=True),
+    *edits("replaced-started", STARTED, ONCE_STARTED, binds=False, replace=True),
 ]
-
-
-def edited(spec, change):
-    spec = copy.deepcopy(spec)
-    for path, value in change.items():
-        *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
-        node = spec
-        for step in steps:
-            node = node[step]
-        if value is GONE:
-            del node[last]
-        elif isinstance(node, list) and last == len(node):
-            node.append(value)
-        else:
-            node[last] = value
-    return spec
 
 
 @pytest.fixture(scope="module")
-def answers(kubectl, session):
-    """What kubectl says to each row: made, given a status by the status subresource, edited, and cleared away."""
-    made = [session(name, before) for name, _, before, *_ in TABLE]
-    assert set(kubectl.each("create", objects=made).values()) == {None}
-    known = [session(name, before, status=status) for name, _, before, _, status, _ in TABLE if status]
-    assert set(kubectl.each("replace", "--subresource=status", objects=known).values()) == {None}
-    yield kubectl.each("replace", objects=[session(row[0], edited(row[2], row[3])) for row in TABLE])
-    kubectl("delete", "--wait=false", objects=made)
+def said(kubectl, session):
+    """To each edit."""
+    yield from answers(kubectl, session, TABLE)
 
 
-@pytest.mark.parametrize(("name", "says"), [(row[0], row[5]) for row in TABLE], ids=[row[1] for row in TABLE])
-def test_edit(answers, name, says):
-    said = answers[name]
-    if says is ACCEPTED:
-        assert said is None
-    else:
-        assert said is not None, "was accepted"
-        assert says in said
+@pytest.mark.parametrize("row", TABLE, ids=[row.case for row in TABLE])
+def test_edit(said, row):
+    assert matches(said[row.name], row.says), said[row.name]
 
 
-def test_several_mistakes_are_all_named(answers):
-    said = answers[next(row[0] for row in TABLE if row[1] == "live: several at once")]
-    assert AGENT in said
-    assert VAULTS in said
+def test_several_mistakes_are_all_named(said):
+    all_of_it = said[next(row.name for row in TABLE if row.case == "live: several at once")]
+    assert AGENT in all_of_it
+    assert VAULTS in all_of_it

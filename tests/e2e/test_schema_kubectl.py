@@ -162,7 +162,7 @@ def test_wait_goes_on_while_ready_speaks_of_an_older_spec(kubectl, live):
         ("sessions", "A session of the Managed Agents API, kept for as long as this resource lives."),
         ("sessions.spec.deletionPolicy", "What happens to the session when this resource is deleted"),
         ("sessions.spec.resources.file.mountPath", "Absolute path, taken as below /mnt/session/uploads."),
-        ("sessions.status.state", "The API's own word"),
+        ("sessions.status.state", "in the API's own word. idle: nothing now, which is no sign of success"),
     ],
 )
 def test_explain(kubectl, field, says):

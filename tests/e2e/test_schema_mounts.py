@@ -31,6 +31,10 @@ def memory(**fields):
     return {"memoryStore": {"id": "memstore_1"} | fields}
 
 
+def content(kind="configMapKeyRef", **fields):
+    return {"file": {kind: {"name": "inputs", "key": "data.csv"} | fields, "mountPath": "/data.csv"}}
+
+
 def token(**fields):
     return mounts(repo(authorizationTokenSecretRef={"name": "gh", "key": "token"} | fields))
 
@@ -42,11 +46,11 @@ ADDRESS = "url must be https://github.com/<owner>/<repo>, without .git, a traili
 CHECKOUT = "checkout needs exactly one of branch, commit: set one and remove the others"
 WORKSPACE = "mountPath of a repository must lie under /workspace/: write /workspace/<name>"
 NAME = "name of a resource has lower case letters, digits and - and begins and ends with a letter or digit"
+SOURCE = "file needs exactly one of fileId, configMapKeyRef, secretKeyRef: set one and remove the others"
+NO_PATH = "a file from a ConfigMap or Secret needs mountPath: set it, since nothing else says where the file lies"
+CONFIG_MAP = "name of a ConfigMap has lower case letters, digits, - and . and begins and ends with a letter or digit"
 SECRET = "name of a Secret has lower case letters, digits, - and . and begins and ends with a letter or digit"
 TWICE = "two resources have the same mountPath (absent: the file id, or /workspace/<repo>): set another on one of them"
-SOURCE = "file needs exactly one of fileId, configMapKeyRef, secretKeyRef: set one and remove the others"
-NOWHERE = "a file from a ConfigMap or Secret needs mountPath: set it, since nothing else says where the file lies"
-REF = {"name": "cm", "key": "k"}
 TABLE = [
     ("mount of two kinds", mounts(file() | memory()), KIND),
     ("mount of no kind", mounts({}), KIND),
@@ -64,28 +68,17 @@ TABLE = [
         'Duplicate value: {"name":"a"}',
     ),
     ("file of nothing", mounts({"file": {}}), SOURCE),
-    ("file of two sources", mounts(file(configMapKeyRef=REF, mountPath="/a")), SOURCE),
-    ("file from a ConfigMap", mounts({"file": {"configMapKeyRef": REF, "mountPath": "/a"}}), ACCEPTED),
-    ("file from a Secret", mounts({"file": {"secretKeyRef": REF, "mountPath": "/a"}}), ACCEPTED),
-    ("file from a ConfigMap, nowhere", mounts({"file": {"configMapKeyRef": REF}}), NOWHERE),
-    ("file from a Secret, nowhere", mounts({"file": {"secretKeyRef": REF}}), NOWHERE),
-    (
-        "file from a ConfigMap in capitals",
-        mounts({"file": {"configMapKeyRef": REF | {"name": "CM"}, "mountPath": "/a"}}),
-        "name of a ConfigMap has lower case letters, digits, - and . and begins and ends with a letter or digit",
-    ),
-    (
-        "file from a key with a slash",
-        mounts({"file": {"configMapKeyRef": REF | {"key": "a/b"}, "mountPath": "/a"}}),
-        "key of a ConfigMap has letters, digits, -, _ and .: write it as it stands below data of the ConfigMap",
-    ),
-    (
-        "two contents in one place",
-        mounts(
-            {"file": {"configMapKeyRef": REF, "mountPath": "/a"}}, {"file": {"secretKeyRef": REF, "mountPath": "/a"}}
-        ),
-        TWICE,
-    ),
+    ("path of nothing", mounts({"file": {"mountPath": "/a"}}), SOURCE),
+    ("id and ConfigMap", mounts({"file": file()["file"] | content()["file"]}), SOURCE),
+    ("ConfigMap and Secret", mounts({"file": content()["file"] | content("secretKeyRef")["file"]}), SOURCE),
+    ("file from a ConfigMap", mounts(content()), ACCEPTED),
+    ("file from a Secret", mounts(content("secretKeyRef")), ACCEPTED),
+    ("ConfigMap without path", mounts({"file": {"configMapKeyRef": {"name": "a", "key": "b"}}}), NO_PATH),
+    ("Secret without path", mounts({"file": {"secretKeyRef": {"name": "a", "key": "b"}}}), NO_PATH),
+    ("ConfigMap without key", mounts({"file": {"configMapKeyRef": {"name": "a"}}}), "KeyRef.key: Required value"),
+    ("ConfigMap in capitals", mounts(content(name="Inputs")), CONFIG_MAP),
+    ("ConfigMap of no name", mounts(content(name="")), CONFIG_MAP),
+    ("key of a ConfigMap with a slash", mounts(content(key="a/b")), "key of a ConfigMap has letters, digits, -, _"),
     ("path relative", mounts(file(mountPath="data.csv")), ABSOLUTE),
     ("path with a slash at its end", mounts(file(mountPath="/a/")), ABSOLUTE),
     ("path upwards", mounts(file(mountPath="/a/../b")), PARTS),
@@ -128,6 +121,8 @@ TABLE = [
     ("one path twice", mounts(file(mountPath="/a"), file(mountPath="/a")), TWICE),
     ("one path twice, once rooted", mounts(file(mountPath="/a"), file(mountPath="/mnt/session/uploads/a")), TWICE),
     ("one file twice", mounts(file(), file()), TWICE),
+    ("one path from two sources", mounts(file(mountPath="/data.csv"), content()), TWICE),
+    ("one content at two paths", mounts(content(), {"file": content()["file"] | {"mountPath": "/b"}}), ACCEPTED),
     ("repositories of one name", mounts(repo(), repo(url="https://github.com/p/r")), TWICE),
     ("a given path and a default", mounts(repo(), repo(url="https://github.com/o/s", mountPath="/workspace/r")), TWICE),
     ("a default and the like path of a file", mounts(repo(), file(mountPath="/workspace/r")), ACCEPTED),

@@ -32,10 +32,16 @@ def plain_file(n):
     return {"file": {"fileId": long(f"file_{n:03}", 128)}}
 
 
-def content(n):
-    ref = {"name": "c" * 253, "key": "k" * 253}
-    kind = "configMapKeyRef" if n % 2 else "secretKeyRef"
-    return {"file": {kind: ref, "mountPath": long(f"/d/{n:03}", 256)}}
+def content(kind, n):
+    return {"file": {kind: {"name": "n" * 253, "key": long(f"k{n}", 253)}, "mountPath": long(f"/d/{n:03}", 256)}}
+
+
+def config_map_file(n):
+    return content("configMapKeyRef", n)
+
+
+def secret_file(n):
+    return content("secretKeyRef", n)
 
 
 def repo(n):
@@ -73,7 +79,8 @@ WIDE = BARE | {
 LARGE = [
     ("files", mounts(file)),
     ("files-without-paths", mounts(plain_file)),
-    ("contents", mounts(content)),
+    ("config-maps", mounts(config_map_file)),
+    ("secrets", mounts(secret_file)),
     ("repositories", mounts(repo)),
     ("texts", messages({"text": "t" * 28_000})),
     ("blocks", messages({"content": [{"type": "text", "text": "t" * 150} for _ in range(100)]})),
@@ -81,6 +88,8 @@ LARGE = [
     ("everything-else", WIDE),
     ("all", WIDE | mounts(file) | messages({"text": "t" * 12_000}) | {"agent": WIDE["agent"]}),
 ]
+
+MOUNTED = [name for name, spec in LARGE if "resources" in spec]
 
 
 @pytest.fixture(scope="module")
@@ -105,36 +114,54 @@ def test_their_status_is_patched(kubectl, large):
         kubectl("patch", "sesn", name, "--subresource=status", "--type=merge", f"--patch={json.dumps(patch)}")
 
 
+def with_mounts(session, large, name, change):
+    return session(name, large[name] | {"resources": change(large[name]["resources"])})
+
+
 def test_their_order_of_mounts_is_free(kubectl, session, large):
-    turned = [session(name, large[name] | {"resources": large[name]["resources"][::-1]}) for name in ("files", "all")]
+    turned = [with_mounts(session, large, name, lambda mounts: mounts[::-1]) for name in MOUNTED]
     assert set(kubectl.each("replace", objects=turned).values()) == {None}
 
 
-@pytest.mark.parametrize("name", ["files", "contents", "all"])
-def test_files_of_500_come_and_go(kubectl, session, large, name):
-    *others, last = large[name]["resources"]
-    edited = session(name, large[name] | {"resources": [*others, last | {"name": "renamed"}]})
-    kubectl("replace", objects=[edited])
-    kubectl("replace", objects=[session(name, large[name] | {"resources": others})])
+@pytest.mark.parametrize("name", [name for name in MOUNTED if name != "repositories"])
+def test_500_files_come_and_go(kubectl, session, large, name):
+    kubectl("replace", objects=[with_mounts(session, large, name, lambda mounts: [])])
+    others = [each | {"name": each["name"][::-1]} for each in large[name]["resources"]]
+    kubectl("replace", objects=[with_mounts(session, large, name, lambda mounts: others)])
     kubectl("replace", objects=[session(name, large[name])])
+
+
+def test_500_tokens_are_changed(kubectl, session, large):
+    def other(mount):
+        token = {"name": "t" * 253, "key": "u" * 253}
+        return mount | {"githubRepository": mount["githubRepository"] | {"authorizationTokenSecretRef": token}}
+
+    kubectl("replace", objects=[with_mounts(session, large, "repositories", lambda mounts: [*map(other, mounts)])])
 
 
 def test_one_repository_of_500_is_noticed(kubectl, session, large):
     *others, last = large["repositories"]["resources"]
-    edited = session("repositories", large["repositories"] | {"resources": [*others, last | {"name": "renamed"}]})
-    said = kubectl.refused("replace", objects=[edited])
-    assert "spec.resources: Forbidden: resources: repositories (but for their tokens) and memory stores are" in said
-    assert "spec.resources: Forbidden: resources: only files can be added to a session that exists" in said
+    for mounts, says in [
+        ([*others, last | {"name": "renamed"}], "make another Session"),
+        (others, "put them back"),
+        ([*others, {"name": last["name"]} | plain_file(1)], "put them back"),
+    ]:
+        edited = session("repositories", large["repositories"] | {"resources": mounts})
+        said = kubectl.refused("replace", objects=[edited])
+        assert "spec.resources: Forbidden" in said
+        assert says in said
 
 
-def test_tokens_of_500_repositories_change(kubectl, session, large):
-    def token(resource):
-        ref = {"authorizationTokenSecretRef": {"name": "other", "key": "k"}}
-        return resource | {"githubRepository": resource["githubRepository"] | ref}
+@pytest.mark.parametrize("name", [name for name in MOUNTED if name != "repositories"])
+def test_one_repository_among_files_is_noticed(kubectl, session, large, name):
+    edited = with_mounts(session, large, name, lambda mounts: [*mounts[:-1], {"name": "repo"} | repo(1)])
+    assert "can't be added to a session, only files can" in kubectl.refused("replace", objects=[edited])
 
-    edited = large["repositories"] | {"resources": [token(r) for r in large["repositories"]["resources"]]}
-    kubectl("replace", objects=[session("repositories", edited)])
-    kubectl("replace", objects=[session("repositories", large["repositories"])])
+
+def test_500_repositories_make_room_for_500_files_in_a_replacement(kubectl, session, large):
+    replaced = {"onImmutableChange": "Replace"}
+    for spec in (mounts(config_map_file), mounts(repo)):
+        kubectl("replace", objects=[session("repositories", spec | replaced)])
 
 
 def test_one_letter_of_a_large_event_is_noticed(kubectl, session, large):

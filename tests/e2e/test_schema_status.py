@@ -54,16 +54,16 @@ FULL = {
             "type": "file",
             "fileId": "file_9",
             "mountPath": "/mnt/session/uploads/data.csv",
-            "createdAt": TIME,
-            "updatedAt": TIME,
             "source": {
                 "kind": "ConfigMap",
-                "name": "cm",
-                "key": "k",
-                "uid": "u",
-                "resourceVersion": "7",
+                "name": "inputs",
+                "key": "data.csv",
+                "uid": "9c2e",
+                "resourceVersion": "4711",
                 "fileId": "file_8",
             },
+            "createdAt": TIME,
+            "updatedAt": TIME,
             "brand_new": 1,
         },
         {
@@ -81,8 +81,8 @@ FULL = {
     "idleSince": TIME,
     "lastObservedAt": TIME,
     "lastHandledReconcileAt": "now",
-    "previousIds": ["sesn_0"],
-    "incarnation": 1,
+    "previousIds": ["sesn_a", "sesn_b"],
+    "incarnation": 3,
     "createdFrom": "abc",
     "workspaceId": "wrkspc_1",
     "creation": {"n": 1, "by": "x", "at": TIME, "outcome": "Refused", "generation": 1},
@@ -178,6 +178,13 @@ def test_a_field_is_taken_out_by_null(patch):
     }
 
 
+def test_what_went_into_a_mount_goes_with_it(patch):
+    patch(FULL)
+    [first, *others] = FULL["resources"]
+    bare = {key: value for key, value in first.items() if key != "source"}
+    assert patch({"resources": [bare, *others]})["resources"] == [bare, *others]
+
+
 def test_unknown_fields_of_ours_are_not_kept(patch):
     assert patch({"state": "idle", "phase": "x", "kickoff": {"mood": "x"}}) == {
         "observedGeneration": -1,
@@ -195,6 +202,7 @@ REFUSED = [
     ),
     ("condition without reason", {"conditions": [{"type": "Ready", "status": "True"}]}, "conditions[0].reason"),
     ("two conditions of one type", {"conditions": FULL["conditions"] * 2}, "Duplicate value"),
+    ("source of no kind", {"resources": [{"name": "a", "source": {"kind": "Pod"}}]}, '"File", "ConfigMap", "Secret"'),
     ("unknown outcome of the kick-off", {"kickoff": {"state": "Lost"}}, '"Sent", "Doubtful", "Refused"'),
 ]
 
@@ -226,3 +234,18 @@ def test_a_spec_may_be_mended_again_once_the_session_is_forgotten(kubectl, sessi
     patch({"id": "sesn_1"})
     patch({"id": None})
     kubectl("replace", objects=[session(live, SPEC | {"agent": {"id": "agent_2"}})])
+
+
+def test_the_status_of_a_replacement_is_written(kubectl, session, patch, live):
+    patch({"id": "sesn_1", "kickoff": FULL["kickoff"]})
+    other = {"agent": {"id": "agent_2"}, "onImmutableChange": "Replace"}
+    kubectl("replace", objects=[session(live, SPEC | other)])
+    assert patch({"id": "sesn_2", "previousIds": ["sesn_1"], "kickoff": None})["previousIds"] == ["sesn_1"]
+
+
+def test_an_observed_session_is_not_forgotten(kubectl, session, patch, live):
+    patch({"id": "sesn_1"})
+    kubectl("replace", objects=[session(live, SPEC | {"managementPolicy": "Observe"})])
+    assert patch({"state": "idle"})["id"] == "sesn_1"
+    how = ("--subresource=status", "--type=merge", '--patch={"status":{"id":null}}')
+    assert "managementPolicy Observe needs" in kubectl.refused("patch", "sesn", live, *how)

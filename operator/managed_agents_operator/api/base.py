@@ -93,6 +93,6 @@ class Condition(Model):
     message: Annotated[str, StringConstraints(max_length=32768)] = ""
     """For people: what is, and what to do about it."""
     observed_generation: int | None = None
-    """Generation of the spec that this speaks of."""
+    """Generation of the spec that this speaks of. Smaller than metadata.generation: it is of an older spec."""
     last_transition_time: datetime
-    """When status last changed."""
+    """When status last changed, from True to False or back. A new reason or message does not move it."""

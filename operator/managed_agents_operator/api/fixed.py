@@ -1,8 +1,8 @@
 """What can't be changed once a session exists, as CEL rules of the whole object. Used by `session.Session` alone.
 
 They stand at the root because they bind only from the moment status.id is there: until then everything may be mended.
-With onImmutableChange Replace most of them bind nobody: what of the spec then makes a new session is
-`session.immutable_part`.
+With `onImmutableChange: Replace` most of it may be edited, and the operator makes another session; which edits ask for
+one is `session.immutable_part`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from managed_agents_operator.api.schema import Rule
 
 LIVE = "has(oldSelf.status) && has(oldSelf.status.id)"
 STARTED = "has(oldSelf.status) && has(oldSelf.status.kickoff) && has(oldSelf.status.kickoff.sentAt)"
-REPLACE = "set spec.onImmutableChange: Replace to archive this session and start a new one"
-REMEDY = f"put it back, make another Session, or {REPLACE}"
+REJECT = "self.spec.onImmutableChange != 'Replace'"
+ELSE = "make another Session, or set spec.onImmutableChange: Replace to archive this session and start a new one"
+REMEDY = f"fixed for the life of a session: put it back, {ELSE}"
 
 
 def when(condition: str, rule: str, field: str, message: str) -> Rule:
@@ -20,69 +21,75 @@ def when(condition: str, rule: str, field: str, message: str) -> Rule:
     return Rule(f"!({condition}) || ({rule})", message, f".spec.{field}", "FieldValueForbidden")
 
 
-def fixed(condition: str, rule: str, field: str, message: str) -> Rule:
-    """The same, but for those who want a new session for what the old one can't be changed to."""
-    return when(f"{condition} && self.spec.onImmutableChange != 'Replace'", rule, field, message)
+def fixed(rule: str, field: str, message: str, since: str = LIVE) -> Rule:
+    """`rule` must hold for spec.`field` from `since` on, unless a new session may take the place of this one."""
+    return when(f"{REJECT} && {since}", rule, field, message)
 
 
-def same(field: str, new: str = "self.spec", old: str = "oldSelf.spec") -> str:
+def same(*fields: str, new: str = "self.spec", old: str = "oldSelf.spec") -> str:
     """Both without it, or both with it and equal. `new.?f == old.?f` is shorter, but its cost counts as unbounded."""
-    a, b = f"{new}.{field}", f"{old}.{field}"
-    return f"(has({a}) ? has({b}) && {a} == {b} : !has({b}))"
+    return " && ".join(f"(has({new}.{f}) ? has({old}.{f}) && {new}.{f} == {old}.{f} : !has({old}.{f}))" for f in fields)
 
 
 def _agent() -> Rule:
     new, old = "self.spec.agent", "oldSelf.spec.agent"
     return fixed(
-        LIVE,
-        f"has({new}) ? has({old}) && {new}.id == {old}.id && {same('version', new, old)} : !has({old})",
+        f"has({new}) ? has({old}) && {same('id', 'version', new=new, old=old)} : !has({old})",
         "agent",
-        f"agent (id and version) is fixed for the life of a session: {REMEDY}",
+        f"agent (id and version) is {REMEDY}",
     )
 
 
 def _overrides() -> Rule:
     new, old, fields = "self.spec.agent.overrides", "oldSelf.spec.agent.overrides", ("model", "system", "skills")
-    both = " && ".join(same(f, new, old) for f in fields)
+    both = same(*fields, new=new, old=old)
     only_new = " && ".join(f"!has({new}.{f})" for f in fields)
     only_old = " && ".join(f"!has({old}.{f})" for f in fields)
+    # An agent that came or went is told by the rule above.
     return fixed(
-        f"{LIVE} && has(self.spec.agent) && has(oldSelf.spec.agent)",
-        f"has({new}) ? (has({old}) ? {both} : {only_new}) : (!has({old}) || ({only_old}))",
+        "!has(self.spec.agent) || !has(oldSelf.spec.agent)"
+        f" || (has({new}) ? (has({old}) ? {both} : {only_new}) : (!has({old}) || ({only_old})))",
         "agent.overrides",
-        f"agent.overrides (model, system, skills) is fixed for the life of a session: {REMEDY}",
+        f"agent.overrides (model, system, skills) is {REMEDY}",
     )
 
 
-def _by_name(side: str) -> str:
-    """Resources by name, in one pass (API servers since 1.34): loops in loops would allow 190 resources only."""
-    return f"[{side}.spec.resources.transformMapEntry(i, r, {{r.name: r}})]"
+# Resources by their names, in one pass (API servers since 1.34): with a loop in a loop 190 of them would be the most.
+_BY_NAME = "[{0}.spec.resources.transformMapEntry(i, r, {{r.name: r}})]"
 
 
-def _kept_mounts() -> Rule:
-    new, old = "now[o.name].githubRepository", "o.githubRepository"
-    repository = f"has({new}) && {new}.url == {old}.url && " + " && ".join(
-        same(field, new, old) for field in ("checkout", "mountPath")
+def _mounts_kept() -> Rule:
+    now = "now[o.name]"
+    repository = same("url", "checkout", "mountPath", new=f"{now}.githubRepository", old="o.githubRepository")
+    kept = (
+        f"o.name in now && (has(o.memoryStore) ? has({now}.memoryStore) && {now}.memoryStore == o.memoryStore"
+        f" : has({now}.githubRepository) && {repository})"
     )
-    store = "has(now[o.name].memoryStore) && now[o.name].memoryStore == o.memoryStore"
-    kept = f"has(o.file) || (o.name in now && (has(o.memoryStore) ? {store} : {repository}))"
     return fixed(
-        LIVE,
-        f"{_by_name('self')}.all(now, oldSelf.spec.resources.all(o, {kept}))",
+        f"{_BY_NAME.format('self')}.all(now, oldSelf.spec.resources.all(o, has(o.file) || ({kept})))",
         "resources",
-        "resources: repositories (but for their tokens) and memory stores are fixed for the life of a session:"
-        f" {REMEDY}",
+        "resources that are repositories (but for their tokens) or memory stores are fixed for the life of a session:"
+        f" put them back, {ELSE}",
     )
 
 
-def _new_mounts() -> Rule:
-    known = "has(n.file) || (n.name in was && !has(was[n.name].file))"
+def _mounts_added() -> Rule:
     return fixed(
-        LIVE,
-        f"{_by_name('oldSelf')}.all(was, self.spec.resources.all(n, {known}))",
+        f"{_BY_NAME.format('oldSelf')}"
+        ".all(was, self.spec.resources.all(n, has(n.file) || (n.name in was && !has(was[n.name].file))))",
         "resources",
-        "resources: only files can be added to a session that exists, no repository and no memory store: remove it,"
-        f" make another Session, or {REPLACE}",
+        "resources that are repositories or memory stores can't be added to a session, only files can: take them out,"
+        f" {ELSE}",
+    )
+
+
+def _events() -> Rule:
+    return fixed(
+        "self.spec.initialEvents == oldSelf.spec.initialEvents",
+        "initialEvents",
+        "initialEvents were sent and are fixed for the life of a session: put them back; to say more, send an event to"
+        f" the session, {ELSE}",
+        since=STARTED,
     )
 
 
@@ -118,49 +125,26 @@ def _budget_lowered() -> Rule:
 
 
 FIXED = (
-    Rule(
-        "self.spec.managementPolicy != 'Observe' || has(self.spec.sessionId)"
-        " || (has(self.status) && has(self.status.id))",
-        "managementPolicy Observe needs a session to look at: set sessionId",
-        ".spec.managementPolicy",
-        "FieldValueForbidden",
-    ),
+    fixed(same("sessionId"), "sessionId", f"sessionId is {REMEDY}"),
     _agent(),
     _overrides(),
+    fixed(same("environment"), "environment", f"environment is {REMEDY}"),
     fixed(
-        LIVE,
-        same("environment"),
-        "environment",
-        f"environment is fixed for the life of a session: {REMEDY}",
-    ),
-    fixed(
-        LIVE,
         "self.spec.vaults == oldSelf.spec.vaults",
         "vaults",
-        f"vaults, and their order, are fixed for the life of a session: {REMEDY}",
+        f"vaults, and their order, are fixed for the life of a session: put them back, {ELSE}",
     ),
-    fixed(
-        LIVE,
-        same("sessionId"),
-        "sessionId",
-        f"sessionId is fixed for the life of a session: {REMEDY}",
-    ),
-    _kept_mounts(),
-    _new_mounts(),
-    when(
-        LIVE,
-        "!oldSelf.spec.archived || self.spec.archived",
-        "archived",
-        "archived can't be taken back: put archived: true back or make another Session",
-    ),
-    fixed(
-        STARTED,
-        "self.spec.initialEvents == oldSelf.spec.initialEvents",
-        "initialEvents",
-        "initialEvents were sent and are fixed: put them back; to say more, send an event to the session, make another"
-        f" Session, or {REPLACE}",
-    ),
+    _mounts_kept(),
+    _mounts_added(),
+    _events(),
     _budget_added(),
     _budget_lifted(),
     _budget_lowered(),
+    # Final from the moment it is said: the operator may be archiving already.
+    when(
+        "oldSelf.spec.archived",
+        "self.spec.archived",
+        "archived",
+        "archived can't be taken back: put archived: true back or make another Session",
+    ),
 )

@@ -156,7 +156,8 @@ class GithubRepository(Model):
     ) = None
     """Absolute path below /workspace. Absent: /workspace/<repo>."""
     authorization_token_secret_ref: SecretKeyRef | None = None
-    """Secret with the token for a private repository. May change, as may what it holds: the session gets it."""
+    """Secret with the token for a private repository. May change, as may what it holds: the session is handed the new
+    one. A session keeps the token it has when this is removed."""
 
 
 class MemoryStore(Model):

@@ -49,22 +49,38 @@ Metadata = Annotated[
 ]
 
 
+def _needed(field: str) -> Rule:
+    return Rule(
+        f"has(self.spec.sessionId) || has(self.spec.{field})",
+        f"{field} is needed to make a session: set {field}.id, or set sessionId to adopt a session that is there",
+        f".spec.{field}",
+        "FieldValueRequired",
+    )
+
+
+# At the root, where status can be read, and where the field reference looks for rules that speak of several fields.
+SAID = (
+    _needed("agent"),
+    _needed("environment"),
+    Rule(
+        "!has(self.spec.sessionId) || self.spec.initialEvents.size() == 0",
+        "initialEvents can't be sent to a session that is adopted (sessionId), since it has begun already: remove them",
+        ".spec.initialEvents",
+        "FieldValueForbidden",
+    ),
+    Rule(
+        "self.spec.managementPolicy != 'Observe' || has(self.spec.sessionId)"
+        " || (has(self.status) && has(self.status.id))",
+        "managementPolicy Observe needs a session that is there: set sessionId, or remove managementPolicy until"
+        " status.id is there",
+        ".spec.managementPolicy",
+        "FieldValueForbidden",
+    ),
+)
+
+
 class SessionSpec(Model):
     """What the session should be."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "has(self.sessionId) || (has(self.agent) && has(self.environment))",
-            "spec needs agent and environment: set both, or sessionId to adopt a session that is there already",
-            reason="FieldValueRequired",
-        ),
-        Rule(
-            "!has(self.sessionId) || self.initialEvents.size() == 0",
-            "an adopted session (sessionId) has begun already: remove initialEvents, and send it an event instead",
-            ".initialEvents",
-            "FieldValueForbidden",
-        ),
-    )
 
     session_id: Id | None = None
     """An existing session to adopt instead of making one. Fixed once it was adopted."""
@@ -88,7 +104,7 @@ class SessionSpec(Model):
     initial_events: InitialEvents = ()
     """What the session is told first, in this order, once. Fixed when sent."""
     archived: bool = False
-    """True archives the session, interrupting it first if it works. There is no way back once the session exists."""
+    """True archives the session, interrupting it first if it works. There is no way back."""
     ttl_seconds_after_idle: Annotated[int, Field(gt=0, le=315_360_000)] | None = None
     """Archives the session when it has been idle for so many seconds. Work begins the count anew; a session that waits
     for an answer to a tool, or for its initial events, is not idle."""
@@ -114,7 +130,7 @@ class SessionSpec(Model):
 class Session(Model):
     """A session of the Managed Agents API, kept for as long as this resource lives."""
 
-    rules: ClassVar[tuple[Rule, ...]] = FIXED
+    rules: ClassVar[tuple[Rule, ...]] = (*SAID, *FIXED)
     metadata: Meta
     """Metadata of the resource."""
     spec: SessionSpec

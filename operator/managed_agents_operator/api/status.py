@@ -1,110 +1,46 @@
 """What we answer: the whole session as the API last told it, and what must be remembered to keep one session one.
 
 Written by the kinds through the status writer, read by the engine. The meaning of each condition is in
-`engine/conditions.py`. Objects that belong to the API keep fields that we don't know yet.
+`engine/conditions.py`; objects that belong to the API are in `told.py`, or made from what is there.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, model_validator
-
-from managed_agents_operator.api.base import Condition, Free, FreeModel, Model, Time
+from managed_agents_operator.api.base import Condition, Model, Time
 from managed_agents_operator.api.schema import ATOMIC, list_map
-
-
-def _without_nulls(value: Any) -> Any:
-    """A merge patch can't carry a null in an object: kept here, it would look like a change on every pass."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
-    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
-
-
-# In the API's own form, as much of it as can stand in a status.
-Payload = Annotated[Free, BeforeValidator(_without_nulls)]
-
-
-class Told(FreeModel):
-    """What the API told: fields that we don't know are kept, those that are null are not."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _absent_for_null(cls, data: Any) -> Any:
-        return _without_nulls(data)
-
-
-class AgentSnapshot(Told):
-    """The agent as the session took it at creation, in the API's own form (snake_case)."""
-
-    id: str | None = None
-    """Id of the agent."""
-    name: str | None = None
-    """Name of the agent."""
-    version: int | None = None
-    """Version of the agent."""
-
-
-class Price(Model):
-    """An amount of money as the API writes it."""
-
-    amount: str | None = None
-    """Whole cents."""
-    currency: str | None = None
-    """Currency."""
-
-
-class BudgetStatus(Model):
-    """The budget that is in force."""
-
-    max_list_cost: Price | None = None
-    """List cost at which the session pauses."""
-
-
-class CacheCreation(Told):
-    """Tokens written to the prompt cache."""
-
-    ephemeral_5m_input_tokens: int | None = None
-    """Kept for five minutes."""
-    ephemeral_1h_input_tokens: int | None = None
-    """Kept for an hour."""
-
-
-class ServerToolUse(Told):
-    """Calls of tools that the API itself runs."""
-
-    web_search_requests: int | None = None
-    """Web searches."""
-    web_fetch_requests: int | None = None
-    """Pages fetched."""
+from managed_agents_operator.api.told import (
+    AgentSnapshot,
+    BudgetStatus,
+    CacheCreation,
+    Payload,
+    Price,
+    ServerToolUse,
+    Stats,
+    Told,
+)
 
 
 class Usage(Told):
     """What the session used so far."""
 
     input_tokens: int | None = None
-    """Tokens read."""
+    """Tokens that the model read."""
     output_tokens: int | None = None
-    """Tokens written."""
+    """Tokens that the model wrote."""
     cache_read_input_tokens: int | None = None
     """Tokens read from the prompt cache."""
     cache_creation: CacheCreation | None = None
     """Tokens written to the prompt cache."""
     active_seconds: float | None = None
-    """Time that is charged: overlapping work counts once."""
+    """Seconds at work, and what running time is priced on: threads that worked at the same time count once. Idle time
+    does not count."""
     server_tool_use: ServerToolUse | None = None
     """Calls of tools that the API itself runs."""
     list_cost: Price | None = None
-    """What all this costs at list prices."""
-
-
-class Stats(Told):
-    """How long the session has been at it."""
-
-    active_seconds: float | None = None
-    """Time at work, summed over its threads."""
-    duration_seconds: float | None = None
-    """Age of the session."""
+    """What all this costs at list prices, tokens, searches and running time, rounded to a cent. Not the bill, which
+    knows of discounts. Absent until the API tells it."""
 
 
 class Source(Model):
@@ -119,7 +55,7 @@ class Source(Model):
     uid: str | None = None
     """Its uid when it was read."""
     resource_version: str | None = None
-    """Its version when it was read. Contents are never compared, and never stand here."""
+    """Its version when it was read. What stands in it is never written here."""
     file_id: str | None = None
     """Id of the file that was mounted: that of the spec, or of the operator's upload."""
 
@@ -130,122 +66,149 @@ class MountedResource(Told):
     name: str
     """Name within this list: that of spec.resources, or one made up for what others mounted."""
     id: str | None = None
-    """Id of the mount. Memory stores have none."""
+    """Id of the mount at the API, not of what is mounted. Memory stores have none."""
     type: str | None = None
-    """file, github_repository or memory_store."""
+    """The API's own word: file, github_repository or memory_store, or one that is new."""
     file_id: str | None = None
-    """Id of the session's own copy of the file, never the one in spec."""
+    """Id of the session's own copy of the file, which the API made when it was mounted. Never the id in spec, nor that
+    of the upload: those are in source."""
     mount_path: str | None = None
-    """Where it lies."""
+    """Where it lies in the sandbox. Some servers tell the path of a file as it was given, others below
+    /mnt/session/uploads: either way it lies there."""
     url: str | None = None
     """Address of the repository."""
     checkout: Payload | None = None
-    """What is checked out, in the API's own form."""
+    """What was asked to be checked out, in the API's own form. Absent: the default branch. What the agent checked out
+    since is not told."""
     memory_store_id: str | None = None
     """Id of the memory store."""
     access: str | None = None
     """Whether the agent may write to the memory store."""
     source: Source | None = None
-    """What went into it. Only of mounts that came from spec and go with it."""
+    """What went into it, of mounts that came from spec and go with it. When what stands in the ConfigMap or Secret
+    changes, it is mounted or handed over anew, and this moves. Absent for what others mounted."""
     created_at: Time | None = None
     """When it was mounted."""
     updated_at: Time | None = None
-    """When it last changed."""
+    """When the mount last changed at the API. What the agent does with it does not count."""
 
 
 class Creation(Model):
     """The claim that was refused, so that it needs no search."""
 
     n: int | None = None
-    """Incarnation the claim was for."""
+    """Incarnation that the claim was for."""
     by: str | None = None
-    """Process that claimed."""
+    """Process of the operator that claimed."""
     at: Time | None = None
     """When it claimed."""
     outcome: Literal["Refused"] | None = None
     """What came of it."""
     generation: int | None = None
-    """Generation of the spec that was refused."""
+    """Generation of the spec that was refused. Another one is tried at once."""
 
 
 class Kickoff(Model):
     """Whether the initialEvents went out."""
 
     digest: str | None = None
-    """Digest of the initialEvents."""
+    """Digest of the initialEvents that went out, or were to."""
     tries: int | None = None
-    """How often sending was permitted."""
+    """How often the operator set out to send them. More than one does not mean that they were sent twice."""
     at: Time | None = None
-    """When sending was last permitted."""
+    """When it last set out to send them."""
     event_ids: Annotated[tuple[str, ...], ATOMIC] | None = None
     """Ids of the events at the API."""
     sent_at: Time | None = None
-    """When they were accepted. From then on initialEvents are fixed."""
+    """When the API had accepted them. From then on initialEvents are fixed. Not when the session began to work on
+    them."""
     state: Literal["Sent", "Doubtful", "Refused"] | None = None
-    """Sent, Doubtful (nobody can tell, so they are not sent again) or Refused."""
+    """Sent: the API has them. Doubtful: nobody can tell, so they are not sent again. Refused: the API does not take
+    them. None of these tells whether the work is done: condition Finished does."""
 
 
 class SessionStatus(Model):
     """What is known of the session. Written by the operator."""
 
     observed_generation: int = -1
-    """Generation of the spec that this status speaks of; -1 before the first look."""
+    """Value of metadata.generation that this status speaks of. Smaller than it: what the spec says now was not looked
+    at yet, and the rest is of an older spec. -1 before the first look."""
     id: str | None = None
-    """Id of the session at the API."""
+    """Id of the session at the API. Absent until it was made or adopted. Another one after a replacement."""
     state: str | None = None
-    """The API's own word: idle, running, rescheduling, terminated, or one that is new."""
+    """What the session does, in the API's own word. idle: nothing now, which is no sign of success: it may be done,
+    have declined or given up, be over budget or wait for an answer, and stopReason tells which. running: it works.
+    rescheduling: it goes on by itself after a passing error. terminated: it is over, by an error or because it was
+    archived, and archivedAt tells which. Any other word is one that is new."""
     stop_reason: str | None = None
-    """Why the session last became idle, in the API's own word."""
+    """Why the session is idle, in the API's own word: end_turn (done, or interrupted), requires_action (waits for an
+    answer to a tool), retries_exhausted, budget_reached, refusal. After initialEvents were sent, only of an idle that
+    came after them. Absent while the session works, and while it never did."""
     agent: AgentSnapshot | None = None
-    """The agent as the session took it at creation, in the API's own form (snake_case). Long texts are replaced by
-    their length and sha256."""
+    """The agent as the session took it at creation, with its overrides, in the API's own form (snake_case). Later
+    versions of the agent don't show here. Beyond 16 KiB, long texts and schemas are replaced by their length and
+    sha256."""
     environment_id: str | None = None
-    """Id of the environment."""
+    """Id of the environment that the session runs in."""
     vault_ids: Annotated[tuple[str, ...], ATOMIC] | None = None
-    """Ids of the vaults."""
+    """Ids of the vaults whose credentials the session may use."""
     title: str | None = None
-    """Title of the session."""
+    """Title that the session has at the API."""
     metadata: dict[str, str] | None = None
-    """Pairs kept with the session, the operator's two among them."""
+    """Pairs that the session has at the API, those of others and the operator's own two (k8s_uid, k8s_owner) among
+    them."""
     deployment_id: str | None = None
-    """Id of the deployment that the session belongs to, if it does."""
+    """Id of the deployment that the session belongs to. Absent for those that the operator makes."""
     budget: BudgetStatus | None = None
-    """The budget that is in force."""
+    """The budget in force at the API. Absent: there is none, and nothing stops the session by its cost."""
     usage: Usage | None = None
-    """What the session used so far."""
+    """What the session used since its creation, as the API last told it. It only grows, comes some seconds late while
+    the session works, and is of this session alone: those in previousIds had their own."""
     cost: str | None = None
-    """What it costs at list prices, for people."""
+    """usage.listCost for people, like $0.42: what this session used so far at list prices, rounded to a cent. Not the
+    bill. Absent until the API tells it."""
     stats: Stats | None = None
-    """How long the session has been at it."""
+    """How long the session has been there and at work."""
     resources: Annotated[tuple[MountedResource, ...], list_map("name")] | None = None
-    """What is mounted into the session, whoever mounted it."""
+    """What is mounted into the session now, whoever mounted it. What of spec.resources is missing here is not mounted
+    (yet)."""
     outcome_evaluations: Annotated[tuple[Payload, ...], ATOMIC] | None = None
-    """How its outcomes were judged, in the API's own form (snake_case)."""
+    """How its outcomes (user.define_outcome) were judged, in the API's own form (snake_case). result tells: satisfied
+    is the one that means success."""
     created_at: Time | None = None
-    """When the session was made."""
+    """When the session was made at the API, not when this resource was."""
     updated_at: Time | None = None
-    """When the session last changed."""
+    """When the session last changed at the API. What counts as a change is the API's business."""
     archived_at: Time | None = None
-    """When the session was archived."""
+    """When the session was archived, by spec, by its ttl or by somebody else. Once it is here it stays, and the session
+    is over, whatever state says. Absent with state terminated: the session ended by an error."""
     idle_since: Time | None = None
-    """Since when it has been idle."""
+    """When the session last became idle (or was made, if it never worked); ttlSecondsAfterIdle counts from it. Absent
+    while the session works."""
     last_observed_at: Time | None = None
-    """When the operator last looked; only moves when something else is written."""
+    """When the operator had last looked at the session as it wrote this status. Looks that find nothing new are not
+    written, so an old time here is no sign of trouble."""
     last_handled_reconcile_at: str | None = None
-    """Value of the annotation managedagents.dev/reconcile-requested-at that was last acted on."""
+    """Value of the annotation managedagents.dev/reconcile-requested-at that was last acted on. Equal to it: the look
+    that was asked for is done."""
     previous_ids: Annotated[tuple[str, ...], ATOMIC] | None = None
-    """Ids of the last ten sessions that this one took the place of, the newest last."""
+    """Ids of the last ten sessions that this resource had before, the newest last. They were archived or are gone;
+    their cost is not in usage."""
     incarnation: int | None = None
-    """Counts the sessions made for this resource. Absent while a session is only observed."""
+    """How many sessions were begun for this resource, this one included. Absent while a session is only observed."""
     created_from: str | None = None
-    """Digest of the part of the spec that the session was made from and that can't change."""
+    """Digest of the part of the spec that the session was made from and that can't change. For the operator: where spec
+    differs from it, the session is replaced, or Ready says ImmutableChanged."""
     workspace_id: str | None = None
-    """Workspace that the session lives in."""
+    """Workspace that the session lives in. A key of another workspace is not used on it."""
     creation: Creation | None = None
-    """The claim that was refused, so that it needs no search."""
+    """The attempt to make the session that the API last refused. Absent in all other cases."""
     kickoff: Kickoff | None = None
-    """Whether the initialEvents went out."""
+    """Whether the initialEvents went out. Absent where there are none, or nothing was tried yet."""
     managed_metadata_keys: Annotated[tuple[str, ...], ATOMIC] | None = None
-    """Keys of metadata that came from spec and go with it."""
+    """Keys of metadata that came from spec. Taken out of spec they are removed from the session; other keys are left
+    alone."""
     conditions: Annotated[tuple[Condition, ...], list_map("type")] | None = None
-    """Ready, Synced and others: whether things are as they should be, and if not, why."""
+    """Ready: whether the session is as spec asks. Synced: whether the last pass succeeded and nothing of spec is
+    missing. Finished: whether the turn that initialEvents started is over, well or not. Reconciling, Stalled: present
+    only while something is under way, or waits for a person. Each reason has a row under Conditions."""
