@@ -12,7 +12,7 @@ from typing import NamedTuple
 from managed_agents_operator.api.resources import ContentRef, Resource
 from managed_agents_operator.api.status import MountedResource, Source
 from managed_agents_operator.engine.external import Version
-from managed_agents_operator.engine.looks import LookFile, LookSession
+from managed_agents_operator.engine.looks import LookFile, LookSession, LookUploads
 from managed_agents_operator.engine.mounts import paired
 from managed_agents_operator.engine.remote import Mount as Mounted
 from managed_agents_operator.engine.remote import Remote
@@ -40,11 +40,14 @@ def mounting(v: View) -> Verdict | None:
         verdict = find(v, v.id, remote)
         if verdict is not None:
             return verdict if isinstance(verdict, Rest | Guard) else _fresh(v, remote, verdict)
-    return None if any(_unsettled(v, remote)) else spare(v, MOUNTING)
+    waste = None if any(_unsettled(v, remote)) else spare(v, MOUNTING)
+    return waste and _fresh(v, remote, waste)
 
 
 def _fresh(v: View, remote: Remote, verdict: Verdict) -> Verdict:
-    return verdict if isinstance(verdict, Ask) or v.fresh(remote) else Ask(LookSession(remote.id), MOUNTING)
+    """No change without a young sight of the session; nor is a list believed that another key may have been shown."""
+    looks = isinstance(verdict, Ask) and not isinstance(verdict.look, LookUploads)
+    return verdict if looks or v.fresh(remote) else Ask(LookSession(remote.id), MOUNTING)
 
 
 def _file(v: View, id: str, remote: Remote) -> Verdict | None:
