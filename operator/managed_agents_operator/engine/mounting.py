@@ -80,7 +80,8 @@ def _bring(v: View, id: str, step: Step) -> Verdict | None:
     if step.wish.file.file_id:
         # It must not be taken out for one that does not exist.
         look = LookFile(step.wish.file.file_id)
-        if look.id in v.memory.missing:
+        asked_at = v.memory.no_files.get(look.id)
+        if asked_at is not None and v.now < asked_at + v.terms.refused_retry:
             return None
         if v.seen(look) is None:
             return Ask(look, MOUNTING)
@@ -179,9 +180,9 @@ def held(v: View, step: str) -> bool:
 def mounts_due(v: View) -> float | None:
     """When the next step that was refused may be tried again (monotonic); None if none was."""
     steps = ("mount/", "unmount/", "rotate/", "upload/", "discard/")
-    return min(
-        (r.until for step, r in v.memory.refusals.items() if step.startswith(steps) and r.until > v.now), default=None
-    )
+    times = [r.until for step, r in v.memory.refusals.items() if step.startswith(steps)]
+    times += [at + v.terms.refused_retry for at in v.memory.no_files.values()]
+    return min((time for time in times if v.now < time < float("inf")), default=None)
 
 
 def mount_notes(v: View) -> tuple[str, str] | None:
@@ -216,6 +217,6 @@ def _note(v: View, wish: Resource, there: Mounted | None) -> tuple[str, str] | N
         return "MountsDiffer", said
     if wish.name in v.memory.missing:
         return "SecretMissing", v.memory.missing[wish.name]
-    if wish.file and wish.file.file_id in v.memory.missing:
-        return "UpdateRefused", f"{where}.file: {v.memory.missing[wish.file.file_id or '']}"
+    if wish.file and wish.file.file_id in v.memory.no_files:
+        return "UpdateRefused", f"the API has no file {wish.file.file_id}: mend {where}.file.fileId"
     return None
