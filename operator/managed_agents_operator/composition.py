@@ -21,7 +21,7 @@ from managed_agents_operator.engine.errors import ClusterError
 from managed_agents_operator.engine.keeper import Keeper
 from managed_agents_operator.engine.reconcile import Reconciler
 from managed_agents_operator.engine.telling import Pace, Scribe
-from managed_agents_operator.engine.view import Process, Terms
+from managed_agents_operator.engine.terms import Process, Terms
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.observatory import Bells, Observatory
 from managed_agents_operator.kinds.searches import Searches

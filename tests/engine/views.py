@@ -16,7 +16,8 @@ from managed_agents_operator.engine.external import Created, Link, Sight
 from managed_agents_operator.engine.looks import Found
 from managed_agents_operator.engine.memory import Backoff, Memory, Permit, Refusal
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.engine.view import Process, Terms, View
+from managed_agents_operator.engine.terms import Process, Terms
+from managed_agents_operator.engine.view import View
 
 NOW = 10_000.0
 BOOT = 20_000.0

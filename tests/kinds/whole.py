@@ -14,7 +14,7 @@ from managed_agents_operator.claude.errors import ClaudeError
 from managed_agents_operator.engine.cell import Cell
 from managed_agents_operator.engine.reconcile import Reconciler
 from managed_agents_operator.engine.telling import Pace, Scribe
-from managed_agents_operator.engine.view import Process, Terms
+from managed_agents_operator.engine.terms import Process, Terms
 from managed_agents_operator.kinds.errors import failure
 
 

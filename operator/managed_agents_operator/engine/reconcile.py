@@ -31,10 +31,11 @@ from managed_agents_operator.engine.ladder import decide
 from managed_agents_operator.engine.learning import looked, meet, recorded, stop_read
 from managed_agents_operator.engine.looks import ORDERED, REMOTE, Look, LookSession, LookStop, Stop
 from managed_agents_operator.engine.outcomes import learn, spent, torn
-from managed_agents_operator.engine.pauses import doubled
+from managed_agents_operator.engine.pauses import NOW, UNANSWERED, UNRECORDED, doubled
 from managed_agents_operator.engine.ports import Writer
 from managed_agents_operator.engine.status import known, unwritten
 from managed_agents_operator.engine.telling import Scribe
+from managed_agents_operator.engine.terms import Process, Terms
 from managed_agents_operator.engine.turns import Turns
 from managed_agents_operator.engine.verdict import (
     Allow,
@@ -50,18 +51,12 @@ from managed_agents_operator.engine.verdict import (
     Send,
     Verdict,
 )
-from managed_agents_operator.engine.view import Process, Terms, View
+from managed_agents_operator.engine.view import View
 
 log = logging.getLogger(__name__)
 
 LOOKS = 6
 """How many looks one pass may take: more than any path through the ladder asks for."""
-UNANSWERED = 5.0
-"""Seconds until a look that one pass could not get to is tried again."""
-UNRECORDED = 60.0
-"""Seconds until a session that status has no place for is looked at again: each time it happens it is a bug."""
-NOW = 0.0
-"""Come again at once."""
 
 
 class Reconciler:
@@ -196,7 +191,8 @@ class Reconciler:
         if isinstance(verdict, Release):
             self._turns.drop(cell)
             await self._guardian.release(cell, view, verdict)
-            return None
+            # An observer lives on.
+            return None if view.deleting else NOW
         if isinstance(verdict, Record):
             cell.memory = replace(cell.memory, created=verdict.created)
             if not unwritten(cell.status, cell.memory):
@@ -251,7 +247,8 @@ class Reconciler:
         if isinstance(verdict, Release) and not unwritten(cell.status, cell.memory):
             self._turns.drop(cell)
             await self._guardian.release(cell, view, verdict)
-            return None
+            # An observer lives on.
+            return None if view.deleting else NOW
         boot = self._clock.boottime()
         again = await self._say(cell, view, verdict)
         cell.memory = recorded(cell.memory, cell.status, boot, self._terms.permit_life)

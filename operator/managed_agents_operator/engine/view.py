@@ -6,7 +6,7 @@ The reconciler builds it, from the object, the outside and the memory of the pro
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -25,47 +25,9 @@ from managed_agents_operator.engine.looks import Look, LookSession
 from managed_agents_operator.engine.memory import Memory, Permit, kick_key
 from managed_agents_operator.engine.mounts import declared_files
 from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.terms import Process, Terms, rfc3339
 
 T = TypeVar("T")
-
-
-def rfc3339(time: datetime) -> str:
-    """A time in UTC with all its digits."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How long things may take, in seconds; from the settings."""
-
-    grace: float = 30.0
-    create_timeout: float = 60.0
-    refused_retry: float = 600.0
-    interrupt_again: float = 300.0
-    fresh: float = 5.0
-    """How old an observation may be for a mutation to hang on it."""
-    outage_told: float = 300.0
-    """How long an outage lasts before resources that wait for nothing are told."""
-
-    @property
-    def permit_life(self) -> float:
-        """A permit must be over well within the grace that another process keeps."""
-        return min(5.0, self.grace / 2)
-
-    @property
-    def doubt(self) -> float:
-        """How long a creation or a send may stay unseen before it surely did not happen."""
-        return self.grace + self.create_timeout
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """Who decides: `by` is a random id, `cluster` the uid of the kube-system namespace, `started` when it began."""
-
-    by: str
-    cluster: str
-    started: datetime
-    connection: str = "environment"
 
 
 @dataclass(frozen=True)

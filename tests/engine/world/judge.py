@@ -98,6 +98,7 @@ class Judge:
         if judge_ends.limited(body["spec"]):
             allowed.append("Archived")
         replaced = body["spec"].get("onLost") == "Replace" and not body["spec"].get("archived")
+        replaced = replaced and body["spec"].get("sessionId") != body["status"].get("id")
         allowed += self._excuses(body) if replaced else ["Lost"]
         assert ready["reason"] in allowed, f"{name}: its session is gone: {ready}"
 

@@ -14,7 +14,7 @@ from tests.engine.world.inventory import refers_to
 from tests.engine.world.process import Operator
 
 from managed_agents_operator.api.session import Session
-from managed_agents_operator.engine.view import Terms
+from managed_agents_operator.engine.terms import Terms
 
 TERMS = Terms(grace=30.0, create_timeout=60.0, refused_retry=600.0)
 SWEEP = 60.0

@@ -1,0 +1,48 @@
+"""Who decides, by what bounds of time, and how times are written.
+
+Part of every `View`; the composition root makes `Process` and `Terms` from the settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+def rfc3339(time: datetime) -> str:
+    """A time in UTC with all its digits."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long things may take, in seconds; from the settings."""
+
+    grace: float = 30.0
+    create_timeout: float = 60.0
+    refused_retry: float = 600.0
+    interrupt_again: float = 300.0
+    fresh: float = 5.0
+    """How old an observation may be for a mutation to hang on it."""
+    outage_told: float = 300.0
+    """How long an outage lasts before resources that wait for nothing are told."""
+
+    @property
+    def permit_life(self) -> float:
+        """A permit must be over well within the grace that another process keeps."""
+        return min(5.0, self.grace / 2)
+
+    @property
+    def doubt(self) -> float:
+        """How long a creation or a send may stay unseen before it surely did not happen."""
+        return self.grace + self.create_timeout
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Who decides: `by` is a random id, `cluster` the uid of the kube-system namespace, `started` when it began."""
+
+    by: str
+    cluster: str
+    started: datetime
+    connection: str = "environment"
