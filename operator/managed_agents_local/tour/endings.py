@@ -21,6 +21,7 @@ def replaced(stage: Stage) -> Iterator[Finding]:
     edit = f"sed 's/{PROMPT}/{OTHER_PROMPT}/' {stage.sample('06-replace.yaml')}"
     stage.prompt.run(f"{edit} | kubectl apply -f -")
     seen = stage.witness.until("replace finishes with another session", lambda seen: _anew(seen["replace"], old["id"]))
+    stage.prompt.run("kubectl events --for session/replace")
     journal = stage.witness.remote("replace")
     require(len(journal) == 2, f"one session takes the place of the other: the API made {len(journal)} in all")
     was, new = journal
