@@ -92,7 +92,7 @@ SYNCED: Mapping[str, str] = {
     "MetadataNotKept": "This server keeps no metadata of sessions: spec.metadata can't be brought there.",
     "BudgetGone": "The session has no budget any more, and the API does not take a second one.",
     "MountsDiffer": "A mount of the spec can't be made: the message names it and says why.",
-    "InitialEventsChanged": "spec.initialEvents was changed after it was sent. It is not sent again.",
+    "InitialEventsChanged": "spec.initialEvents is another than what was sent. It is not sent again.",
     "RemoteDeleted": "The session ended and was then deleted.",
     "KeyRefused": READY["KeyRefused"].meaning,
     "Forbidden": READY["Forbidden"].meaning,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
 from managed_agents_operator.engine.claim import digest
 from managed_agents_operator.engine.external import Changes
+from managed_agents_operator.engine.kickoff import told_otherwise
 from managed_agents_operator.engine.looks import LookSession
 from managed_agents_operator.engine.mounting import mount_notes, mounts_due
 from managed_agents_operator.engine.remote import Remote
@@ -97,6 +98,9 @@ def notes(v: View) -> tuple[str, str] | None:
     if spec.budget and spec.budget.max_list_cost and remote.budget is None:
         message = "the session has no budget any more and the API takes no second one: set spec.budget to removed: true"
         return "BudgetGone", message
+    if told_otherwise(v):
+        message = "the session was sent other initialEvents than spec has now: put them back, or make another Session"
+        return "InitialEventsChanged", message
     return mount_notes(v)
 
 

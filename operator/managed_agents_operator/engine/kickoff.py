@@ -49,6 +49,12 @@ def events_digest(v: View) -> str:
     return digest([e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in v.resource.spec.initial_events])
 
 
+def told_otherwise(v: View) -> bool:
+    """Whether other first events were sent than those that spec has now."""
+    sent = v.resource.status.kickoff
+    return sent is not None and sent.state == "Sent" and sent.digest not in (None, events_digest(v))
+
+
 def sent_status(v: View, sent: Sent) -> dict[str, Any]:
     """`status.kickoff` once the API took the events."""
     before = v.resource.status.kickoff

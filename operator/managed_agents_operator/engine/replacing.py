@@ -7,6 +7,7 @@ tells every process that it is under way, and names the session that must have e
 from __future__ import annotations
 
 from managed_agents_operator.engine.claiming import making, record, searched
+from managed_agents_operator.engine.kickoff import told_otherwise
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.retiring import retire
 from managed_agents_operator.engine.verdict import Guard, Report, Rest, Verdict
@@ -51,8 +52,9 @@ def begin(v: View) -> Verdict:
 
 def _asked_for(v: View) -> bool:
     spec, made_from = v.resource.spec, v.resource.status.created_from
-    differs = made_from is not None and made_from != v.digest
-    return differs and spec.on_immutable_change == "Replace" and not spec.archived
+    differs = (made_from is not None and made_from != v.digest) or told_otherwise(v)
+    # What spec names by its id has no other one to take its place.
+    return differs and spec.session_id != v.id and spec.on_immutable_change == "Replace" and not spec.archived
 
 
 def _go_on(v: View, id: str) -> Verdict | None:

@@ -106,6 +106,7 @@ class Uploads:
         self._task: asyncio.Task[None] | None = None
         self.listed_at: float | None = None
         """Begin of the newest whole listing; None before the first."""
+        self._workspace: str | None = None
 
     def name(self, uid: str, mount: str, digest: str) -> str:
         """The name that a file of this cluster is uploaded under."""
@@ -116,7 +117,7 @@ class Uploads:
         after = max(look.after, self._doubts.get(uid, float("-inf")))
         if uid in self._wanted:
             return False
-        if self.listed_at is not None and self.listed_at > after:
+        if self.listed_at is not None and self.listed_at > after and not self._elsewhere:
             # It is there already, and was not when it was decided to ask.
             self._ring(uid)
             return False
@@ -132,13 +133,19 @@ class Uploads:
 
     def known(self, uid: str) -> tuple[OwnFile, ...] | None:
         """The files of a resource; None before a listing could tell."""
-        if self.listed_at is None or self.listed_at <= self._doubts.get(uid, float("-inf")):
+        if self.listed_at is None or self.listed_at <= self._doubts.get(uid, float("-inf")) or self._elsewhere:
             return None
         return self._names.below(f"{self._prefix}{uid}-")
 
     def has(self, file_id: str) -> bool:
         """Whether it is an upload of this cluster."""
         return file_id in self._names
+
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether the listing was made with a key of another workspace than the one that is used now."""
+        here = self._client.health.workspace
+        return None not in (here, self._workspace) and here != self._workspace
 
     def added(self, uid: str, file: OwnFile) -> None:
         """We uploaded one."""
@@ -189,14 +196,16 @@ class Uploads:
 
     async def _list(self, began: float) -> None:
         files: dict[str, str] = {}
+        workspace: str | None = None
         async for page in self._client.files.iterate(before_page=self._turn):
+            workspace = page.workspace or workspace
             files |= {file.id: name for file in page.value.items if (name := self._ours(file))}
         for id, (name, _) in self._fresh.items():
             if name is None:
                 files.pop(id, None)
             else:
                 files[id] = name
-        self._names = Names(files)
+        self._names, self._workspace = Names(files), workspace
         self._doubts = {uid: at for uid, at in self._doubts.items() if at >= began}
         self.listed_at = began
         if log.isEnabledFor(logging.DEBUG):
