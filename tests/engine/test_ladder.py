@@ -103,6 +103,7 @@ def test_the_order():
         "mounting",
         "stopped",
         "idled",
+        "clearing",
         "rest",
     ]
 

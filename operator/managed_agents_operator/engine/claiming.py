@@ -16,11 +16,11 @@ from managed_agents_operator.engine.adopting import adopted
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.conditions import READY, said
 from managed_agents_operator.engine.external import Created
-from managed_agents_operator.engine.looks import Found, LookSession, LookTokens
-from managed_agents_operator.engine.mounts import declared_files, rendered
+from managed_agents_operator.engine.looks import Absent, Found, LookSession, LookTokens
+from managed_agents_operator.engine.mounts import Entry, declared_files, rendered
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.retiring import retire
-from managed_agents_operator.engine.searching import SEARCHING, oldest_live, rfc3339, seek
+from managed_agents_operator.engine.searching import SEARCHING, UNTIL_THEN, elsewhere, oldest_live, rfc3339, seek
 from managed_agents_operator.engine.uploading import all_needed, contents, may_be_there
 from managed_agents_operator.engine.verdict import Ask, Create, Guard, Record, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
@@ -57,41 +57,62 @@ def nothing_yet(v: View) -> Verdict | None:
 
 def making(v: View, report: Report) -> Verdict:
     """The session of an incarnation that has none: searched for where there may be one, else adopted or created."""
+    if half := _half_adopted(v):
+        return half
     found = searched(v, SEARCHING)
     if not isinstance(found, tuple):
         return found
     if found:
         return record(v, found, v.claim)
-    if v.resource.spec.archived:
-        return Rest(NEVER_MADE)
-    if waiting := _refused(v) or (None if v.trace else _untouched(v)) or _replaced(v, report):
-        return waiting
-    if v.resource.spec.session_id is not None:
-        one = adopted(v, v.resource.spec.session_id)
-        return record(v, (one,), v.claim) if isinstance(one, Remote) else one
-    if v.permitted:
+    spec = v.resource.spec
+    if v.permitted and not spec.archived and spec.session_id is None:
         return Create(report)
+    if waiting := _replaced(v, report):
+        return waiting
+    if spec.archived and spec.session_id is None:
+        return Rest(NEVER_MADE)
+    if waiting := _refused(v) or (None if v.trace else _untouched(v)):
+        return waiting
+    if spec.session_id is not None:
+        one = adopted(v, spec.session_id)
+        return record(v, (one,), v.claim) if isinstance(one, Remote) else one
     if waiting := _tokens(v):
         return waiting
     files = all_needed(v, report)
     return claim_afresh(v, report, files) if isinstance(files, Mapping) else files
 
 
-def searched(v: View, report: Report) -> tuple[Remote, ...] | Verdict:
+def _half_adopted(v: View) -> Verdict | None:
+    """The claim names a session that spec does not name any more: if our marker is on it by now, it is ours."""
+    claim = v.own_claim
+    if claim is None or claim.adopts in (None, v.resource.spec.session_id) or claim.adopts is None:
+        return None
+    look = LookSession(claim.adopts)
+    seen, absent = v.saw(look, Remote), v.saw(look, Absent)
+    if seen is not None:
+        return record(v, (seen,), claim) if seen.marker and seen.marker.uid == v.uid else None
+    return elsewhere(v, absent.workspace, claim.agent) if absent is not None else Ask(look)
+
+
+def searched(v: View, report: Report, way_out: str = UNTIL_THEN) -> tuple[Remote, ...] | Verdict:
     """What the claim may have made; nothing where it surely made nothing, or makes it right now."""
     nothing = v.adopting and v.id is not None and v.claim_text is None
     if not v.trace or nothing or v.permitted or v.settled:
         return ()
     claim = v.own_claim
     if v.replacing and claim is not None:
-        found = seek(v, claim, (v.uid,), report, settles=lambda r: r.marker is not None and r.marker.n == claim.n)
+        found = seek(v, claim, (v.uid,), report, settles=lambda r: _of_number(r, claim.n), narrow=True, way_out=way_out)
         if not isinstance(found, Found):
             return found
-        return tuple(r for r in found.matches if r.marker and r.marker.n == claim.n)
-    found = seek(v, v.claim, (v.uid,), report)
+        return tuple(r for r in found.matches if _of_number(r, claim.n))
+    found = seek(v, v.claim, (v.uid,), report, way_out=way_out)
     if not isinstance(found, Found):
         return found
     return _of_incarnation(v, found.matches) if found.matches else ()
+
+
+def _of_number(remote: Remote, n: int) -> bool:
+    return remote.marker is not None and remote.marker.n == n
 
 
 def _replaced(v: View, report: Report) -> Verdict | None:
@@ -189,13 +210,19 @@ def record(v: View, remotes: tuple[Remote, ...], claim: Claim | None) -> Record:
             n=marker.n if marker else (claim.n if claim else 1),
             digest=marker.digest if marker else (claim.digest if claim else v.digest),
             by_post=False,
-            resources=tuple(
-                rendered(v.resource.spec.resources, one.mounts or (), made=_files(v, own if made else None))
-            ),
+            resources=tuple(_mounts(v, one, own, made=made)),
             keys=(own.keys or ()) if own is not None and made else None,
             replaces=own.replaces if own else None,
         )
     )
+
+
+def _mounts(v: View, one: Remote, claim: Claim | None, *, made: bool) -> list[Entry]:
+    """What an adopted session has mounted was mounted by others; what a session of ours has, by us."""
+    wanted, there = v.resource.spec.resources, one.mounts or ()
+    if claim is not None and claim.adopts:
+        return rendered(wanted, there, ours=False)
+    return rendered(wanted, there, made=_files(v, claim if made else None))
 
 
 def _files(v: View, claim: Claim | None) -> dict[str, Source]:

@@ -7,14 +7,14 @@ way out (the annotation managedagents.dev/force-delete).
 from __future__ import annotations
 
 from managed_agents_operator.api.session import FORCE_DELETE_ANNOTATION
-from managed_agents_operator.engine.claiming import record, searched
+from managed_agents_operator.engine.claiming import record
 from managed_agents_operator.engine.doubles import living
 from managed_agents_operator.engine.looks import Absent, Found, LookSession
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.retiring import interrupt, interrupted, poll, retire
-from managed_agents_operator.engine.searching import proved_gone, seek
+from managed_agents_operator.engine.searching import elsewhere, proved_gone, seek
 from managed_agents_operator.engine.uploading import spare
-from managed_agents_operator.engine.verdict import Ask, End, Release, Report, Rest, Verdict
+from managed_agents_operator.engine.verdict import Ask, End, Record, Release, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
 FORCE = f'to let the resource go all the same, annotate it with {FORCE_DELETE_ANNOTATION}: "true"'
@@ -33,7 +33,7 @@ def deletion(v: View) -> Verdict | None:
         return Release()
     if v.resource.spec.deletion_policy == "Retain":
         return spare(v, _told(v)) or Release()
-    return _without_id(v) if v.id is None else _with_id(v, v.id)
+    return _without_id(v) if v.id is None or v.adopting else _with_id(v, v.id)
 
 
 def deleting(why: str) -> Report:
@@ -63,7 +63,10 @@ def _half_adopted(v: View, id: str) -> Verdict:
     look = LookSession(id)
     seen = v.saw(look, Remote)
     if seen is None:
-        return _others(v) if v.saw(look, Absent) else Ask(look, _told(v))
+        absent = v.saw(look, Absent)
+        if absent is None:
+            return Ask(look, _told(v))
+        return elsewhere(v, absent.workspace, v.own_claim.agent if v.own_claim else None, FORCE) or _others(v)
     return record(v, (seen,), v.claim) if seen.marker and seen.marker.uid == v.uid else _others(v)
 
 
@@ -74,19 +77,18 @@ def _mine(v: View, remote: Remote) -> bool:
 
 
 def _with_id(v: View, id: str) -> Verdict | None:
-    if v.replacing:
-        found = searched(v, deleting(f"whether another one was made is searched for first; {FORCE}"))
-        if not isinstance(found, tuple):
-            return found
-        if found:
-            return record(v, found, v.claim)
+    orphan = ""
+    if later := _later_one(v):
+        if not isinstance(later, Rest) or not later.report or later.report.ready != "CreationUnknown":
+            return later
+        orphan = "PossibleOrphan"
     status = v.resource.status
     policy = v.resource.spec.deletion_policy
     if v.sight.absent is not None:
-        return proved_gone(v, id, FORCE) or _others(v)
+        return proved_gone(v, id, FORCE) or _others(v, orphan)
     remote = v.remote
     if policy == "Archive" and (status.archived_at or (remote and remote.archived_at)):
-        return _others(v)
+        return _others(v, orphan)
     if remote is None or not v.fresh(remote):
         return poll(v, id, _told(v))
     if not v.ours(remote):
@@ -94,7 +96,7 @@ def _with_id(v: View, id: str) -> Verdict | None:
     if remote.busy:
         return _interrupt(v, id)
     if remote.terminal and policy == "Archive" and (v.memory.ended == id or v.memory.refusals.get("end")):
-        return _others(v)
+        return _others(v, orphan)
     return End(id, "Delete" if policy == "Delete" else "Archive", _told(v))
 
 
@@ -108,13 +110,41 @@ def _told(v: View) -> Report:
     return deleting(f"spec.deletionPolicy is {v.resource.spec.deletion_policy}; {FORCE}")
 
 
-def _others(v: View) -> Verdict:
+def _later_one(v: View) -> Verdict | None:
+    """A session of a later incarnation, which a claim or a POST without an answer may have made: it ends too."""
+    own, lost = v.own_claim, v.memory.unanswered
+    if v.replacing and own is not None and own.adopts:
+        half = _half_adopted(v, own.adopts)
+        return half if isinstance(half, Record | Ask) else None
+    if lost is not None and lost.n > v.incarnation:
+        claim, least = lost, lost.n
+    elif own is not None and ((v.replacing and not v.settled) or own.repaired):
+        # What stood in a claim that was put back is not known.
+        claim, least = own, max(own.n, v.incarnation + 1)
+    else:
+        return None
+    report = deleting(f"whether another one was made is searched for first; {FORCE}")
+    found = seek(
+        v, claim, (v.uid,), report, settles=lambda r: _later(r, least), narrow=not claim.repaired, way_out=FORCE
+    )
+    if not isinstance(found, Found):
+        return found
+    later = tuple(r for r in found.matches if _later(r, least) and not r.terminal)
+    return record(v, later, claim) if later else None
+
+
+def _later(remote: Remote, n: int) -> bool:
+    return remote.marker is not None and remote.marker.n >= n
+
+
+def _others(v: View, note: str = "") -> Verdict:
     """Nothing with our marker may live on when the resource is gone, nor what was replaced, nor what was uploaded."""
     others = living(v)
     if not others:
         claim = v.own_claim
-        old = retire(v, claim.replaces, _told(v)) if claim and claim.replaces and claim.replaces != v.id else None
-        return old or spare(v, _told(v)) or Release()
+        replaced = claim.replaces if claim and claim.replaces != v.id else None
+        old = retire(v, replaced, _told(v), FORCE) if replaced else None
+        return old or spare(v, _told(v)) or Release(note)
     one = min(others, key=lambda r: (r.created_at, r.id))
     if not v.fresh(one):
         return poll(v, one.id, _told(v))

@@ -129,7 +129,7 @@ def lost(v: View) -> Verdict | None:
         return None
     ready = v.told("Ready")
     told = ready.reason if ready else None
-    if v.memory.asked is None and told != "Lost" and (v.sight.mass_loss or (told == "MassLoss" and not _swept(v))):
+    if v.memory.asked is None and told != "Lost" and (v.sight.mass_loss or told == "MassLoss"):
         return Rest(MASS_LOSS, until=v.now + AGAIN_SECONDS)
     spec = v.resource.spec
     replaces = spec.on_lost == "Replace" and spec.management_policy == "Full" and not spec.archived
@@ -141,7 +141,7 @@ def lost(v: View) -> Verdict | None:
         return doubt
     if replaces:
         return begin(v)
-    if spec.archived:
+    if spec.archived and spec.management_policy == "Full":
         message = "spec.archived is true, and the session was deleted outside"
         return Rest(Report("Archived", message, "RemoteDeleted", message))
     return Rest(
@@ -158,7 +158,7 @@ def _swept(v: View) -> bool:
 def owned_elsewhere(v: View) -> Verdict | None:
     """Somebody else's marker is on the session in status: it is looked at and never touched."""
     remote = v.remote
-    if remote is None or v.ours(remote):
+    if remote is None or v.ours(remote) or v.adopting:
         return None
     if remote.seen_at < v.memory.claim_seen_at and not v.fresh(remote):
         return Ask(LookSession(remote.id))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from managed_agents_operator.engine.looks import LookSession, LookStop, Stop
 from managed_agents_operator.engine.retiring import interrupted, retire
+from managed_agents_operator.engine.searching import SKEW
 from managed_agents_operator.engine.verdict import Ask, End, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -91,11 +92,14 @@ def as_wished(v: View, archived_at: str) -> str | None:
         return ready.message.partition(": ")[2] or WISH
     at, spec = instant(archived_at), v.resource.spec
     old, since = expires_at(v), instant(v.resource.status.idle_since)
-    if at is not None and old is not None and at >= old:
+    if at is None or v.memory.ended == v.id:
+        # By our own clock, which the API's may be behind.
+        at = v.wall
+    if old is not None and at >= old - SKEW:
         return OLD
-    if at is None or since is None or spec.ttl_seconds_after_idle is None:
+    if since is None or spec.ttl_seconds_after_idle is None:
         return None
-    return IDLE if at >= since + timedelta(seconds=spec.ttl_seconds_after_idle) else None
+    return IDLE if at >= since + timedelta(seconds=spec.ttl_seconds_after_idle) - SKEW else None
 
 
 def instant(told: str | None) -> datetime | None:

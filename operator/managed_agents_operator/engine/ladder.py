@@ -17,11 +17,25 @@ from managed_agents_operator.engine.drift import drift
 from managed_agents_operator.engine.ending import changed, lost, owned_elsewhere, suspended, terminal
 from managed_agents_operator.engine.expiring import archiving, idled
 from managed_agents_operator.engine.kickoff import kickoff
-from managed_agents_operator.engine.mounting import mounting
+from managed_agents_operator.engine.mounting import clearing, mounting
 from managed_agents_operator.engine.observing import observing
 from managed_agents_operator.engine.replacing import replacing
 from managed_agents_operator.engine.restoring import foreign_claim
-from managed_agents_operator.engine.verdict import Allow, Ask, Guard, Mutation, Report, Rest, Verdict
+from managed_agents_operator.engine.verdict import (
+    Allow,
+    Ask,
+    End,
+    Guard,
+    Mount,
+    Mutation,
+    Report,
+    Rest,
+    Rotate,
+    Unmount,
+    Update,
+    Upload,
+    Verdict,
+)
 from managed_agents_operator.engine.view import View
 from managed_agents_operator.engine.watching import asked, missing, rest, stopped, unseen
 
@@ -50,6 +64,7 @@ RUNGS: tuple[Rung, ...] = (
     mounting,  # files and tokens
     stopped,  # why it is idle
     idled,  # its time of being idle is over
+    clearing,  # uploads of no use
     rest,
 )
 
@@ -62,8 +77,20 @@ def decide(view: View) -> Verdict:
     for rung in RUNGS:
         verdict = rung(view)
         if verdict is not None:
-            return held_back(view, verdict)
+            return held_back(view, _with_ready(view, verdict))
     raise AssertionError("rest applies always")
+
+
+def _with_ready(v: View, verdict: Verdict) -> Verdict:
+    """What is brought to a live session says nothing of Ready, which follows the session all the same."""
+    if not isinstance(verdict, Update | Upload | Mount | Unmount | Rotate | End | Ask) or verdict.report is None:
+        return verdict
+    if verdict.report.ready is not None or v.id is None or v.remote is None or v.deleting:
+        return verdict
+    now = rest(v).report
+    if now is None or now.ready is None:
+        return verdict
+    return replace(verdict, report=replace(verdict.report, ready=now.ready, message=now.message))
 
 
 def calls(verdict: Verdict) -> bool:

@@ -45,7 +45,9 @@ def mounted(v: View, memory: Memory, verdict: Mutation, outcome: object, now: fl
     if isinstance(verdict, Rotate) and isinstance(outcome, Rotated):
         return _rotated(v, _without(memory, f"rotate/{verdict.name}"), verdict, outcome)
     if isinstance(verdict, Unmount):
-        return _without(memory, f"unmount/{verdict.mount_id}")
+        stays = isinstance(outcome, Remote) and any(m.id == verdict.mount_id for m in outcome.mounts or ())
+        said = f"the API accepted that the file of {verdict.name} is taken out and did not take it out"
+        return _not_kept(v, memory, verdict, said, now) if stays else _without(memory, f"unmount/{verdict.mount_id}")
     if isinstance(verdict, Mount) and isinstance(outcome, Remote):
         return _mounted(v, _without(memory, f"mount/{verdict.name}/"), verdict, outcome, now)
     return memory
@@ -58,6 +60,11 @@ def _mounted(v: View, memory: Memory, verdict: Mount, remote: Remote, now: float
     if any(m.mount_path is not None and rooted(m.mount_path) == path for m in remote.mounts or ()):
         return replace(memory, facts={**memory.facts, "resources": told})
     said = f"the API accepted the file of spec.resources[{verdict.name}] and did not mount it"
+    return _not_kept(v, memory, verdict, said, now)
+
+
+def _not_kept(v: View, memory: Memory, verdict: Mutation, said: str, now: float) -> Memory:
+    """An accepted change that the answer does not show will not be shown by doing it again at once."""
     refusal = Refusal(v.generation, now + v.terms.refused_retry, "NotKept", said)
     return replace(memory, refusals={**memory.refusals, _step(verdict): refusal})
 

@@ -16,7 +16,7 @@ from managed_agents_operator.engine.looks import LookFile, LookSession, LookUplo
 from managed_agents_operator.engine.mounts import paired
 from managed_agents_operator.engine.remote import Mount as Mounted
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.engine.uploading import last_arrivals, may_be_there, needed, spare
+from managed_agents_operator.engine.uploading import doubt_due, last_arrivals, may_be_there, needed, spare
 from managed_agents_operator.engine.verdict import Ask, Guard, Mount, Report, Rest, Rotate, Unmount, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -40,7 +40,15 @@ def mounting(v: View) -> Verdict | None:
         verdict = find(v, v.id, remote)
         if verdict is not None:
             return verdict if isinstance(verdict, Rest | Guard) else _fresh(v, remote, verdict)
-    waste = None if any(_unsettled(v, remote)) else spare(v, MOUNTING)
+    return None
+
+
+def clearing(v: View) -> Verdict | None:
+    """Uploads of no use go last, since a list of files that does not come must hold up nothing."""
+    remote = v.remote
+    if v.id is None or remote is None or remote.mounts is None or any(_unsettled(v, remote)):
+        return None
+    waste = spare(v, None)
     return waste and _fresh(v, remote, waste)
 
 
@@ -183,6 +191,7 @@ def mounts_due(v: View) -> float | None:
     times = [r.until for step, r in v.memory.refusals.items() if step.startswith(steps)]
     times += [at + v.terms.refused_retry for at in v.memory.no_files.values()]
     times += [last_arrivals(v)] if may_be_there(v) else []
+    times += [due] if (due := doubt_due(v)) is not None else []
     return min((time for time in times if v.now < time < float("inf")), default=None)
 
 

@@ -40,18 +40,22 @@ def rendered(
     mounts: Sequence[Mount],
     before: Sequence[MountedResource] = (),
     made: Mapping[str, Source] | None = None,
+    *,
+    ours: bool = True,
 ) -> list[Entry]:
     """`status.resources`: under the names of the spec, all others under names of their own, the same in any order.
 
     `before` is what status shows: what went into a mount stays beside it. `made` says what went into each by name, for
-    a session just made or found; of the mounts that it leaves out nothing is known.
+    a session just made or found; of the mounts that it leaves out nothing is known. `ours` tells that a file which is
+    seen for the first time where the spec wants one is ours, of which the answer was lost.
     """
     pairs, free = paired(wanted, mounts)
     known: Mapping[str | None, MountedResource] = {entry.id: entry for entry in before if entry.id}
     out, taken = [], {resource.name for resource in wanted}
     for resource, mount in pairs:
         if mount is not None:
-            out.append(_entry(resource.name, mount, _source(resource, mount, known, made)))
+            source = _source(resource, mount, known, made)
+            out.append(_entry(resource.name, mount, source if ours or source is not UNKNOWN else None))
     for mount in sorted(free, key=_identity):
         entry = known.get(mount.id) if mount.id else None
         name = _free_name(entry.name if entry and entry.source else _given(mount), taken, _given(mount))
@@ -68,7 +72,6 @@ def _source(
     entry = known.get(mount.id) if mount.id else None
     if entry is not None:
         return entry.source
-    # Seen for the first time where the spec wants a file: ours, of which the answer was lost.
     return UNKNOWN if resource.file and mount.id else None
 
 

@@ -48,9 +48,9 @@ def of_call(view: View, verdict: Mutation, outcome: object) -> News | None:
             return News("Normal", "Interrupted", "Interrupt", f"session {verdict.id} works and was asked to stop")
         case Send():
             return News("Normal", "InitialEventsSent", "Kickoff", f"session {verdict.id} was sent the initial events")
-        case Mount():
+        case Mount() if isinstance(outcome, Remote):
             return News("Normal", "Mounted", "Mount", f"the file of spec.resources[{verdict.name}] was mounted")
-        case Unmount() if all(r.name != verdict.name for r in view.resource.spec.resources):
+        case Unmount() if isinstance(outcome, Remote) and _left(view, verdict.name):
             return News(
                 "Normal", "Unmounted", "Unmount", f"the file of {verdict.name} is not in the spec and was taken out"
             )
@@ -59,6 +59,11 @@ def of_call(view: View, verdict: Mutation, outcome: object) -> News | None:
         case End():
             return _end(verdict, outcome)
     return None
+
+
+def _left(view: View, name: str) -> bool:
+    """One that the spec still names is mounted anew, and that is told."""
+    return all(resource.name != name for resource in view.resource.spec.resources)
 
 
 def _end(verdict: End, outcome: object) -> News | None:

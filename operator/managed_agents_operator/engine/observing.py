@@ -18,7 +18,17 @@ from managed_agents_operator.engine.view import View
 from managed_agents_operator.engine.watching import asked, missing, rest, stopped, unseen
 
 OBSERVING = "spec.managementPolicy is Observe: nothing is done to the session"
-FORGOTTEN = ("archivedAt", "stopReason", "idleSince", "stats", "usage", "cost", "deploymentId")
+FORGOTTEN = (
+    "archivedAt",
+    "stopReason",
+    "idleSince",
+    "stats",
+    "usage",
+    "cost",
+    "deploymentId",
+    "workspaceId",
+    "kickoff",
+)
 
 
 def observing(v: View) -> Verdict | None:

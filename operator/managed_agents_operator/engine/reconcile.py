@@ -58,6 +58,8 @@ LOOKS = 6
 """How many looks one pass may take: more than any path through the ladder asks for."""
 UNANSWERED = 5.0
 """Seconds until a look that one pass could not get to is tried again."""
+UNRECORDED = 60.0
+"""Seconds until a session that status has no place for is looked at again: each time it happens it is a bug."""
 NOW = 0.0
 """Come again at once."""
 
@@ -197,6 +199,10 @@ class Reconciler:
             return None
         if isinstance(verdict, Record):
             cell.memory = replace(cell.memory, created=verdict.created)
+            if not unwritten(cell.status, cell.memory):
+                cell.memory = replace(cell.memory, created=None)
+                log.error("%s/%s: %s can't be recorded", cell.namespace, cell.name, verdict.created.remote.id)
+                return self._clock.monotonic() + UNRECORDED
             return await self._write_down(cell)
         if isinstance(verdict, Allow):
             if not self._turns.admits(cell, view):

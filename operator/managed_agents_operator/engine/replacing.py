@@ -21,6 +21,14 @@ REPLACING = Report(
 )
 
 
+ITSELF = Report(
+    "ImmutableChanged",
+    "spec.sessionId names the very session that is to be replaced: name another one, or remove it for a new session",
+    "Stalled",
+    "a session can't take its own place",
+)
+
+
 def replacing(v: View) -> Verdict | None:
     """An edit of what can't change where spec.onImmutableChange is Replace, or a replacement that has begun."""
     if v.id is None or v.adopting:
@@ -59,13 +67,22 @@ def _asked_for(v: View) -> bool:
 
 def _go_on(v: View, id: str) -> Verdict | None:
     claim = v.own_claim
+    before = claim.replaces if claim else None
     if v.resource.spec.archived:
         # Nothing new is made; what may have been made is found and archived like any other.
         found = searched(v, REPLACING)
-        return found if not isinstance(found, tuple) else (record(v, found, claim) if found else None)
-    for old in dict.fromkeys(x for x in (claim.replaces if claim else None, id) if x):
-        if ending := retire(v, old, REPLACING):
-            return ending
+        if not isinstance(found, tuple):
+            return found
+        if found:
+            return record(v, found, claim)
+        return retire(v, before, REPLACING) if before not in (None, id) else None
+    if v.resource.spec.session_id == id:
+        return Rest(ITSELF)
+    if not v.permitted:
+        # With a permit they were seen to have ended.
+        for old in dict.fromkeys(x for x in (before, id) if x):
+            if ending := retire(v, old, REPLACING):
+                return ending
     return making(v, REPLACING)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from managed_agents_operator.engine.looks import Absent, LookSession
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.engine.searching import elsewhere, proved_gone
+from managed_agents_operator.engine.searching import UNTIL_THEN, elsewhere, proved_gone
 from managed_agents_operator.engine.verdict import Ask, End, Interrupt, Report, Verdict
 from managed_agents_operator.engine.verdict import Rest as Wait
 from managed_agents_operator.engine.view import View
@@ -16,14 +16,16 @@ FIRST_POLL = 0.5
 """Seconds between a look and the next at the least."""
 
 
-def retire(v: View, id: str, report: Report) -> Verdict | None:
+def retire(v: View, id: str, report: Report, way_out: str = UNTIL_THEN) -> Verdict | None:
     """Archive a session; None once it has ended, is gone by proof, or is not ours to touch."""
     if id == v.id and v.resource.status.archived_at:
         return None
     gone = v.sight.absent if id == v.id else v.saw(LookSession(id), Absent)
     if gone is not None:
         agent = v.resource.status.agent
-        return proved_gone(v, id) if id == v.id else elsewhere(v, gone.workspace, agent.id if agent else None)
+        if id == v.id:
+            return proved_gone(v, id, way_out)
+        return elsewhere(v, gone.workspace, agent.id if agent else None, way_out)
     remote = _sight(v, id)
     if remote is not None and remote.terminal:
         return None

@@ -79,7 +79,9 @@ def conclude(before: Mapping[str, Any], v: View, report: Report | None, projecti
     """
     seen = {k: x for k, x in projection.items() if not (k == "archivedAt" and x is None)}
     if v.remote is not None and v.remote.mounts is not None:
-        told = rendered(v.resource.spec.resources, v.remote.mounts, v.resource.status.resources or ())
+        ours = v.resource.status.incarnation is not None and v.resource.spec.management_policy == "Full"
+        known_mounts = v.resource.status.resources or ()
+        told = rendered(v.resource.spec.resources, v.remote.mounts, known_mounts, ours=ours)
         seen["resources"] = told or None
     after = _set(known(before, v.memory), seen)
     _idle(after, v)
@@ -143,7 +145,7 @@ def _idle(after: Status, v: View) -> None:
     if v.remote.state != "idle":
         after.pop("stopReason", None)
         after.pop("idleSince", None)
-    elif v.remote.created_at:
+    elif v.remote.created_at and not v.remote.worked:
         after.setdefault("idleSince", v.remote.created_at)
 
 

@@ -40,7 +40,7 @@ def all_needed(v: View, report: Report) -> Mapping[str, Source] | Verdict:
     for wish in wanted:
         source = _source(v, wish, seen[wish.name], report)
         if not isinstance(source, Source):
-            return source if source is not None else Rest(report, until=_refused_until(v, wish))
+            return source if source is not None else _refused(v, wish)
         found[wish.name] = source
     return found
 
@@ -78,7 +78,10 @@ def _source(v: View, wish: Resource, content: Content, report: Report) -> Source
         )
     if _refused_until(v, wish) is not None:
         return None
-    return _in_doubt(v, report) or Upload(wish.name, content.digest, report)
+    # One without an answer may be there, or still come: it is looked for as long as it may.
+    if (due := doubt_due(v)) is not None:
+        return Ask(LookUploads(v.now), report) if v.now >= due else None
+    return Upload(wish.name, content.digest, report)
 
 
 def _announced(v: View, report: Report) -> Guard:
@@ -89,17 +92,24 @@ def _announced(v: View, report: Report) -> Guard:
     return Guard(claim.model_copy(update={"uploads": True}), token=False, report=report, fresh=v.settled)
 
 
-def _in_doubt(v: View, report: Report) -> Verdict | None:
-    """An upload without an answer may be there, or still come: it is looked for as long as it may."""
-    doubt = v.memory.upload_doubt
-    if doubt is None:
+def doubt_due(v: View) -> float | None:
+    """When an upload without an answer is to be looked for again (monotonic); None if there is none in doubt."""
+    if v.memory.upload_doubt is None:
         return None
-    since, looks = doubt
+    since, looks = v.memory.upload_doubt
     end = since + v.terms.doubt
     if v.sight.uploads_at >= end:
         return None
-    due = min(max(since, v.sight.uploads_at) + doubled(1.0, looks, LONGEST_PAUSE), end)
-    return Ask(LookUploads(v.now), report) if v.now >= due else Rest(report, until=due)
+    return min(max(since, v.sight.uploads_at) + doubled(1.0, looks, LONGEST_PAUSE), end)
+
+
+def _refused(v: View, wish: Resource) -> Rest:
+    """Before a session is made: what keeps a file from being uploaded."""
+    refusal = v.memory.refusals.get(f"upload/{wish.name}")
+    message = refusal.message if refusal else "whether a file was uploaded is not known: it is looked for first"
+    report = Report("Pending", message, refusal.reason if refusal else "Progressing", message)
+    until = refusal.until if refusal else doubt_due(v)
+    return Rest(report, until=until if until is not None and until < float("inf") else None)
 
 
 def _refused_until(v: View, wish: Resource) -> float | None:
@@ -113,10 +123,10 @@ def spare(v: View, report: Report | None) -> Verdict | None:
     if not may_be_there(v):
         return None
     if v.sight.uploads is None:
-        return Ask(LookUploads(EVER))
+        return Ask(LookUploads(EVER), report)
     late = last_arrivals(v)
     if not v.deleting and late <= v.now and v.sight.uploads_at < late:
-        return Ask(LookUploads(late))
+        return Ask(LookUploads(late), report)
     used = {e.source.file_id for e in v.resource.status.resources or () if e.source} if not v.deleting else set()
     return next((Discard(f.id, report) for f in _by_age(v.sight.uploads) if f.id not in used and _free(v, f)), None)
 

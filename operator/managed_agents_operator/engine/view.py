@@ -291,5 +291,7 @@ class View:
 
     def marker(self) -> Marker:
         """The marker that the session of this resource shall carry."""
+        if self.replacing and self.own_claim is not None:
+            return Marker(self.uid, self.own_claim.n, self.own_claim.digest, self.owner)
         status = self.resource.status
         return Marker(self.uid, status.incarnation or self.n, status.created_from or self.digest, self.owner)
