@@ -1,5 +1,6 @@
 """What the README says is what the code has: settings, conditions, fields, manifest, commands, files."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from managed_agents_operator.api.crd import schema
+from managed_agents_operator.engine import news, telling
 from managed_agents_operator.engine.conditions import FINISHED, READY, SYNCED
 from managed_agents_operator.settings import Settings, variable
 
@@ -59,6 +61,21 @@ def conditions():
     return [[what, ", ".join(f"`{name}`" for name in reasons)] for what, reasons in table.items()]
 
 
+def events(type_):
+    """The reasons of Events of one type that stand in the code; those of conditions come as variables."""
+    for module in (news, telling):
+        for call in ast.walk(ast.parse(Path(module.__file__).read_text())):
+            if not isinstance(call, ast.Call):
+                continue
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            first = {"News": 0, "publish": 1}.get(name)
+            if first is None or getattr(call.args[first], "value", None) != type_:
+                continue
+            reason = call.args[first + 1]
+            values = (reason.body, reason.orelse) if isinstance(reason, ast.IfExp) else (reason,)
+            yield from (value.value for value in values if isinstance(value, ast.Constant))
+
+
 def known(path):
     """Whether a path such as spec.resources[].file is one of the schema."""
     node = schema()
@@ -91,6 +108,12 @@ def test_every_setting_is_told():
 
 def test_every_reason_of_every_condition_is_told():
     assert rows("Conditions") == conditions()
+
+
+@pytest.mark.parametrize(("type_", "more"), [("Normal", frozenset()), ("Warning", news.WAITING)])
+def test_every_reason_of_an_event_is_told(type_, more):
+    told = {cells[0]: cells[1] for cells in rows("Events")}
+    assert set(re.findall(r"`(\w+)`", told[type_])) == {*events(type_), *more}
 
 
 def test_each_field_of_the_api_has_its_place():

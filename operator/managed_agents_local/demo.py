@@ -17,7 +17,7 @@ import httpx
 from managed_agents_local import manifests, up
 from managed_agents_local.cluster import KubectlFailed
 from managed_agents_local.controlplane import ControlPlane
-from managed_agents_local.tour import acts, crash
+from managed_agents_local.tour import acts, crash, endings, mounts
 from managed_agents_local.tour.prompt import Prompt
 from managed_agents_local.tour.screen import Finding, Screen
 from managed_agents_local.tour.stage import PAUSES, Stage
@@ -25,9 +25,17 @@ from managed_agents_local.tour.witness import NotSeen, Witness
 from managed_agents_local.world import World
 
 ACTS = (
-    ("Four samples: bare, with mounts, with a first task and a budget, and wrong", acts.samples),
+    (
+        "Six samples: bare, with mounts, with a first task and a budget, with files, to be replaced, and wrong",
+        acts.samples,
+    ),
     ("A title is changed", acts.title),
-    ("A resource is deleted", acts.deletion),
+    ("A file is added to a session that is there", mounts.added),
+    ("A token is renewed", mounts.rotated),
+    ("The content of a file is changed", mounts.changed),
+    ("Another session takes the place of one", endings.replaced),
+    ("A session is archived", endings.archive),
+    ("A resource is deleted", endings.deletion),
     ("The operator is killed in the middle of its work", crash.crash),
 )
 

@@ -15,11 +15,16 @@ from managed_agents_simulator.control import Control
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 SEEN = [
-    "Three manifests became three sessions, one POST each",
+    "Five manifests became five sessions, one POST each",
     "A file, a private repository and a memory store were mounted",
     "First events started a turn that ended, within a budget",
     "A wrong manifest was told what is wrong, and not tried again",
     "A title changed with kubectl apply arrived at the same session",
+    "A file added to the manifest was mounted into the same session",
+    "A token changed in its Secret was handed to the session that uses it",
+    "A ConfigMap that changed was uploaded and mounted anew, and the old upload was removed",
+    "A prompt that a session can't change was changed, and another session took its place",
+    "spec.archived archived a session, and its resource stayed to tell of it",
     "Deleting a resource archived its session, and then the resource went",
     "Killed with -9 in the middle of creations, the operator made nothing twice",
     "What was settled before, the new process left alone",
@@ -81,12 +86,22 @@ def test_all_is_seen(demo):
     for command in (
         "kubectl apply -f ",
         "sed 's/title: ",
+        "{ cat ",
+        "kubectl patch secret github -p ",
+        "kubectl patch configmap guidelines -p ",
+        "sed 's/Be brief./",
+        "kubectl patch session triage --type=merge -p ",
         "kubectl delete session mounts",
         "kill -9 ",
         "managed-agents-operator run",
     ):
         assert f"\n$ {command}" in told
-    for line in ("triage         running, ", "mounts         gone", "unknown-agent  Ready=False (InvalidSpec)"):
+    for line in (
+        "triage         running, ",
+        "mounts         gone",
+        "triage         terminated, Ready=True (Archived)",
+        "unknown-agent  Ready=False (InvalidSpec)",
+    ):
         assert f"\n  {line}" in told
     assert "Nothing is left running" in summary
     assert "sk-of-a-person" not in said
@@ -127,8 +142,37 @@ def test_a_second_session_for_one_resource_is_told(demo):
         said,
         re.MULTILINE,
     )
-    assert "ok  Three manifests" not in said
+    assert "ok  Five manifests" not in said
     assert "operator: still runs; " in said
+
+
+def test_what_somebody_else_did_is_not_taken_for_the_work_of_the_operator(demo):
+    url, _ = demo.simulator()
+    demo.wait_for("^ok  A title changed")
+    with Control(url) as control:
+        [triage] = [each for each in control.sessions() if each["title"] == "Nightly triage"]
+        control.archive(triage["id"])
+    code, said = demo.end()
+    assert code == 1
+    assert f"not seen: {triage['id']} of triage lives before it is to be archived\n" in said
+    assert "ok  A prompt that" in said
+    assert "ok  spec.archived" not in said
+
+
+def test_a_token_that_is_not_handed_on_is_told(demo):
+    """A server that says it took the token, and did not."""
+    url, _ = demo.simulator()
+    demo.wait_for("^ok  Five manifests")
+    with Control(url) as control:
+        [mounts] = [each for each in control.sessions() if each["title"] == "Numbers and notes"]
+        [mount] = [each for each in mounts["resources"] if each["type"] == "github_repository"]
+        path = f"/resources/{mount['id']}"
+        control.fault("answer", method="POST", path=path, status=200, body=mount, times=None)
+    code, said = demo.end()
+    assert code == 1
+    assert f"not seen: {mount['id']} has the token of the Secret github at the API" in said
+    assert "ok  A file added" in said
+    assert "ok  A token changed" not in said
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,11 @@ class Sighting:
     tokens: int | None = None
     first_events: int = 0
     """How many initial events its spec asks for."""
+    updated_at: str = ""
+    archived_at: str = ""
+    previous_ids: tuple[str, ...] = ()
+    mounts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By name, as they stand in status."""
     conditions: Mapping[str, Condition] = field(default_factory=dict)
 
     @classmethod
@@ -52,6 +57,10 @@ class Sighting:
             cost=status.get("cost", ""),
             tokens=status.get("usage", {}).get("outputTokens"),
             first_events=len(spec.get("initialEvents", [])),
+            updated_at=status.get("updatedAt", ""),
+            archived_at=status.get("archivedAt", ""),
+            previous_ids=tuple(status.get("previousIds", [])),
+            mounts={each["name"]: each for each in status.get("resources", [])},
             conditions={
                 each["type"]: Condition(each["status"], each["reason"], each["message"])
                 for each in status.get("conditions", [])

@@ -1,6 +1,6 @@
 """What every act of the tour works with.
 
-Built by `demo.py`, used by `acts.py` and `crash.py`.
+Built by `demo.py`, used by every act.
 """
 
 import os
@@ -38,6 +38,10 @@ class Stage:
         path = self.samples / name
         here = Path.cwd()
         return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path)) + (os.sep * (not name))
+
+    def version(self, kind: str, name: str) -> str:
+        """The resourceVersion of an object in `default`."""
+        return self.world.kubectl("get", kind, name, "-o", "jsonpath={.metadata.resourceVersion}").stdout
 
     def start_operator(self, settings: Mapping[str, str]) -> None:
         """Start it as a process of its own, with these variables set, and wait until it is ready.

@@ -4,6 +4,7 @@ Called by the acts, which know what ought to be seen. The operator's own word is
 the resources: that is held against what the simulated API says.
 """
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -89,9 +90,18 @@ class Witness:
         asked = self._world.control.requests(method="POST", path="/v1/sessions")
         return [each for each in asked if _owner((each["body"] or {}).get("metadata") or {}) == name]
 
-    def asked(self, path: str) -> list[dict[str, Any]]:
-        """Every POST to one path of the API."""
-        return self._world.control.requests(method="POST", path=path)
+    def asked(self, path: str, method: str = "POST") -> list[dict[str, Any]]:
+        """Every call of one method to one path of the API."""
+        return self._world.control.requests(method=method, path=path)
+
+    def uploads(self, mount: str) -> list[dict[str, Any]]:
+        """The files at the API that the operator uploaded for mounts of this name, and that are there now."""
+        return [each for each in self._world.control.files() if f"-{mount}-" in each["filename"]]
+
+    def unseen(self, secret: str, what: str) -> None:
+        """Have a secret stand neither in a Session resource nor in what the operator logged. Raises NotSeen."""
+        require(secret not in json.dumps(self._world.sessions()), f"{what} stands in no Session")
+        require(secret not in self._world.operator_log.read_text(), f"{what} stands in no log of the operator")
 
     def writes(self, name: str, since: int) -> int:
         """How often the operator wrote to this resource after a mark."""
