@@ -102,9 +102,9 @@ TERMINAL = [
         "rest: ArchivedOutside/Stalled knowing kickoff",
     ),
     (
-        "unless this process knows that none did",
+        "nor does the next process know what this one knows",
         view(living(wish=EVENTS, status=ARCHIVED), memory_=memory(kick_settled=f"{ID}/0/")),
-        "rest: ArchivedOutside/Stalled",
+        "rest: ArchivedOutside/Stalled knowing kickoff",
     ),
     (
         "or they are known to have been sent",

@@ -89,6 +89,11 @@ def replacing(resource: Session) -> bool:
     return status.id is not None and own and claim is not None and claim.n > (status.incarnation or 1)
 
 
+def may_search(resource: Session) -> bool:
+    """Whether a search for sessions of a resource may be of use: without an id, or where there may be one beside it."""
+    return resource.status.id is None or resource.metadata.deletion_timestamp is not None or replacing(resource)
+
+
 @dataclass(frozen=True, slots=True)
 class Marker:
     """Whose a remote session is: `k8s_uid` = uid/incarnation/digest, and `k8s_owner` = cluster/namespace/name."""

@@ -6,7 +6,6 @@ Rungs `suspended`, `changed`, `terminal`, `lost` and `owned_elsewhere` of the la
 from __future__ import annotations
 
 from managed_agents_operator.engine.expiring import as_wished
-from managed_agents_operator.engine.kickoff import LISTINGS
 from managed_agents_operator.engine.looks import LookSession, LookStop, Stop
 from managed_agents_operator.engine.replacing import begin
 from managed_agents_operator.engine.searching import proved_gone, wrong_workspace
@@ -114,9 +113,6 @@ def _doubtful(v: View) -> dict[str, object]:
     """First events of which nobody knows whether they arrived can't be asked after in a session that has ended."""
     kickoff = v.resource.status.kickoff
     if not v.resource.spec.initial_events or (kickoff and kickoff.state):
-        return {}
-    if v.memory.kick_settled == v.kick_key and (kickoff.tries if kickoff else 1) != LISTINGS:
-        # This process knows that none is on its way, and of an earlier try there was none.
         return {}
     known = kickoff.model_dump(mode="json", by_alias=True, exclude_none=True) if kickoff else {}
     return {"kickoff": known | {"tries": known.get("tries", 1), "state": "Doubtful"}}

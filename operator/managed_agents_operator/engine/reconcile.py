@@ -56,7 +56,7 @@ from managed_agents_operator.engine.view import View
 log = logging.getLogger(__name__)
 
 LOOKS = 6
-"""How many looks one pass may take: more than any path through the ladder asks for."""
+"""Looks that one pass may take at the most: more than any path through the ladder asks for."""
 
 
 class Reconciler:
@@ -194,11 +194,10 @@ class Reconciler:
             # An observer lives on.
             return None if view.deleting else NOW
         if isinstance(verdict, Record):
-            cell.memory = replace(cell.memory, created=verdict.created)
-            if not unwritten(cell.status, cell.memory):
-                cell.memory = replace(cell.memory, created=None)
-                log.error("%s/%s: %s can't be recorded", cell.namespace, cell.name, verdict.created.remote.id)
+            noted = replace(cell.memory, created=verdict.created)
+            if not unwritten(cell.status, noted):
                 return self._clock.monotonic() + UNRECORDED
+            cell.memory = noted
             return await self._write_down(cell)
         if isinstance(verdict, Allow):
             if not self._turns.admits(cell, view):

@@ -17,7 +17,7 @@ from managed_agents_operator.claude.models import Session as Wire
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.claude.quota import Budget
 from managed_agents_operator.engine.cell import Clock
-from managed_agents_operator.engine.claim import Claim, Marker, replacing
+from managed_agents_operator.engine.claim import Claim, Marker, may_search
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import (
     Changes,
@@ -83,7 +83,7 @@ class SessionKind:
         uid, id, wanted = resource.metadata.uid, resource.status.id, resource.spec.session_id
         seen = self._connection.observatory
         absent = seen.absence(id) if id else None
-        if id is not None and not replacing(resource):
+        if not may_search(resource):
             self._searches.forget(uid)
         listed_at = self._uploads.listed_at
         return Sight(
