@@ -126,14 +126,10 @@ class Scene:
 
     def settled(self, name, sweeps=2):
         """Until the spec as it stands is what the session is, and whatever would follow by itself did."""
-
-        def in_sync():
-            seen = self.object(name)
-            status = seen.get("status", {})
-            synced = [c["reason"] for c in status.get("conditions", []) if c["type"] == "Synced"]
-            return status.get("observedGeneration") == seen["metadata"]["generation"] and synced == ["Synced"]
-
-        self.until(f"{name} is as its spec says", in_sync)
+        generation = self.object(name)["metadata"]["generation"]
+        seen = "--for=jsonpath={.status.observedGeneration}=" + str(generation)
+        self.kubectl("wait", f"session/{name}", seen, f"--timeout={PATIENCE:.0f}s")
+        self.wait(name, "Synced", "Synced")
         self.sweeps(sweeps)
 
     def until(self, what, holds, timeout=PATIENCE):
