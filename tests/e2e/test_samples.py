@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,18 @@ def applied(scene):
         return [d["metadata"]["name"] for d in scene.sample(SAMPLES / file) if d["kind"] == "Session"]
 
     scene.start()
-    yield apply
-    scene.kubectl("delete", "secrets", "--all", "--namespace=default")
+    return apply
 
 
 def test_each_sample_has_a_test():
-    tested = {"01-bare.yaml", "02-mounts.yaml", "03-kickoff-and-budget.yaml", "04-unknown-agent.yaml"}
+    tested = {
+        "01-bare.yaml",
+        "02-mounts.yaml",
+        "03-kickoff-and-budget.yaml",
+        "04-unknown-agent.yaml",
+        "05-files.yaml",
+        "06-replace.yaml",
+    }
     assert {f.name for f in SAMPLES.glob("*.yaml")} == tested
 
 
@@ -61,3 +68,35 @@ def test_the_wrong_one(scene, applied):
     assert scene.object(name)["spec"]["agent"]["id"] in message
     assert "spec.agent.id" in message
     assert scene.control.sessions() == []
+
+
+def test_files_of_the_cluster(scene, applied):
+    [name] = applied("05-files.yaml")
+    scene.settled(name)
+    guidelines, customers, _ = scene.sample(SAMPLES / "05-files.yaml")
+    texts = [*guidelines["data"].values(), *customers["stringData"].values()]
+    wanted = {hashlib.sha256(text.encode()).hexdigest() for text in texts}
+    [remote] = scene.control.sessions()
+    content = {f["id"]: f["sha256"] for f in scene.control.files(scoped=True)}
+    assert {content[r["file_id"]] for r in remote["resources"]} == wanted
+    guidelines["data"]["guidelines.md"] += "- Be kind.\n"
+    guidelines["metadata"]["namespace"] = "default"
+    scene.apply(guidelines)
+    scene.until("it is mounted anew", lambda: "discard" in scene.steps())
+    scene.settled(name)
+    scene.delete(name)
+    assert scene.uploads() == []
+
+
+def test_a_session_that_is_replaced(scene, applied):
+    [name] = applied("06-replace.yaml")
+    scene.kubectl("wait", f"session/{name}", "--for=condition=Finished", "--timeout=60s")
+    old = scene.status(name)["id"]
+    edited = (SAMPLES / "06-replace.yaml").read_text().replace("Be brief.", "Be thorough.")
+    scene.apply(edited)
+    scene.until("the new session", lambda: scene.status(name).get("previousIds") == [old])
+    scene.settled(name)
+    assert "Be thorough." in scene.status(name)["agent"]["system"]
+    assert [s["id"] for s in scene.control.sessions(alive=True)] == [scene.status(name)["id"]]
+    scene.kubectl("wait", f"session/{name}", "--for=condition=Finished", "--timeout=60s")
+    assert len(scene.control.session(scene.status(name)["id"])["events"]) == 1
