@@ -274,7 +274,8 @@ MEMORIES = st.builds(
     fresh_after=st.sampled_from([float("-inf"), NOW]),
     last_id=st.sampled_from([None, ID]),
     retry=st.booleans(),
-    missing=st.sampled_from([{}, {"notes": "k is missing"}, {"file_1": "no file"}]),
+    missing=st.sampled_from([{}, {"notes": "k is missing"}]),
+    no_files=st.sampled_from([{}, {"file_1": NOW - 5}, {"file_1": NOW - 5000}]),
     upload_doubt=st.sampled_from([None, (NOW - 10, 2), (NOW - 1000, 2)]),
     gone_since=st.sampled_from([None, (ID, NOW - 10), (ID, NOW - 1000)]),
     last_stop=st.sampled_from([None, ID]),
@@ -399,9 +400,8 @@ def _answered(v, look, data):
     missing = v.memory.missing
     if isinstance(look, LookContents):
         missing = {**missing, **{k: x for k, x in seen.items() if isinstance(x, str)}}
-    elif isinstance(look, LookFile) and not seen:
-        missing = {**missing, look.id: "no file"}
-    memory_ = replace(v.memory, missing=missing)
+    no_files = {**v.memory.no_files, **({look.id: NOW} if isinstance(look, LookFile) and not seen else {})}
+    memory_ = replace(v.memory, missing=missing, no_files=no_files)
     return replace(v, memory=memory_, sight=replace(sight, seen={**sight.seen, look: seen}))
 
 

@@ -133,6 +133,7 @@ def lost(v: View) -> Verdict | None:
         return Rest(MASS_LOSS, until=v.now + AGAIN_SECONDS)
     spec = v.resource.spec
     replaces = spec.on_lost == "Replace" and spec.management_policy == "Full" and not spec.archived
+    replaces = replaces and spec.session_id != v.id
     if replaces and v.memory.asked is None and not _swept(v):
         # Whether many went at once is told by a whole sweep.
         return Rest(LOSING, until=v.now + AGAIN_SECONDS)

@@ -77,9 +77,9 @@ def idle_until(v: View) -> datetime | None:
 
 
 def wakes_at(v: View) -> float | None:
-    """When one of the two will be over (monotonic); None if none is due to be."""
+    """When the next of the two will be over (monotonic); None if none is to come."""
     left = [(due - v.wall).total_seconds() for due in (expires_at(v), idle_until(v)) if due is not None]
-    return v.now + max(min(left), 0.0) if left else None
+    return min((v.now + seconds for seconds in left if seconds > 0), default=None)
 
 
 def as_wished(v: View, archived_at: str) -> str | None:

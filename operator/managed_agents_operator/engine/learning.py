@@ -44,7 +44,8 @@ def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
     if wish is None or wish == status.last_handled_reconcile_at:
         memory = replace(memory, asked=None)
     elif memory.asked is None or memory.asked[0] != wish:
-        memory = replace(memory, asked=(wish, now), retry=True, refusals={}, repeats={}, missing={}, backoff=None)
+        memory = replace(memory, asked=(wish, now), retry=True, backoff=None)
+        memory = replace(memory, refusals={}, repeats={}, missing={}, no_files={})
     if memory.generation not in (0, meta.generation):
         memory = replace(memory, backoff=None, repeats={}, missing={})
     sent = status.kickoff
@@ -97,8 +98,8 @@ def looked(memory: Memory, look: Look, seen: Any, *, began: float, now: float, j
     if isinstance(look, LookUploads) and memory.upload_doubt is not None:
         return replace(memory, upload_doubt=(memory.upload_doubt[0], memory.upload_doubt[1] + 1))
     if isinstance(look, LookFile):
-        told = f"the API has no file {look.id}: mend fileId"
-        return memory if seen else replace(memory, missing={**memory.missing, look.id: told})
+        others = {id: at for id, at in memory.no_files.items() if id != look.id}
+        return replace(memory, no_files=others if seen else {**others, look.id: now})
     if isinstance(look, LookContents):
         gone = {name: said for name, said in seen.items() if isinstance(said, str)}
         return replace(memory, missing={k: x for k, x in memory.missing.items() if k not in seen} | gone)

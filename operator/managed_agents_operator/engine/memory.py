@@ -103,6 +103,8 @@ class Memory:
     """The ended session whose last idle event was read."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Mounts whose content is not there, and what is missing, in words."""
+    no_files: Mapping[str, float] = field(default_factory=dict)
+    """Files that the API does not have, and when it was last asked for them."""
     upload_doubt: tuple[float, int] | None = None
     """When an upload was sent whose outcome is not known, and how often it was looked for."""
     asked: tuple[str, float] | None = None

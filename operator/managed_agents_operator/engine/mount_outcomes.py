@@ -80,7 +80,8 @@ def not_mounted(v: View, memory: Memory, verdict: Mutation, failure: Failure) ->
         return replace(memory, upload_doubt=(memory.fresh_after, 0))
     until = memory.fresh_after + v.terms.refused_retry
     if failure.reason == MISSING:
-        refusal = Refusal(v.generation, until, MISSING, failure.message)
+        # Whatever changes there rings, and then it is tried again.
+        refusal = Refusal(v.generation, float("inf"), MISSING, failure.message)
     elif failure.consequence is not Consequence.REFUSED:
         return memory
     elif v.remote is not None and v.remote.state != "idle" and not isinstance(verdict, Upload | Discard):

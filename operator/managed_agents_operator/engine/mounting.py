@@ -16,7 +16,7 @@ from managed_agents_operator.engine.looks import LookFile, LookSession, LookUplo
 from managed_agents_operator.engine.mounts import paired
 from managed_agents_operator.engine.remote import Mount as Mounted
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.engine.uploading import needed, spare
+from managed_agents_operator.engine.uploading import last_arrivals, may_be_there, needed, spare
 from managed_agents_operator.engine.verdict import Ask, Guard, Mount, Report, Rest, Rotate, Unmount, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -80,7 +80,8 @@ def _bring(v: View, id: str, step: Step) -> Verdict | None:
     if step.wish.file.file_id:
         # It must not be taken out for one that does not exist.
         look = LookFile(step.wish.file.file_id)
-        if look.id in v.memory.missing:
+        asked_at = v.memory.no_files.get(look.id)
+        if asked_at is not None and v.now < asked_at + v.terms.refused_retry:
             return None
         if v.seen(look) is None:
             return Ask(look, MOUNTING)
@@ -179,9 +180,10 @@ def held(v: View, step: str) -> bool:
 def mounts_due(v: View) -> float | None:
     """When the next step that was refused may be tried again (monotonic); None if none was."""
     steps = ("mount/", "unmount/", "rotate/", "upload/", "discard/")
-    return min(
-        (r.until for step, r in v.memory.refusals.items() if step.startswith(steps) and r.until > v.now), default=None
-    )
+    times = [r.until for step, r in v.memory.refusals.items() if step.startswith(steps)]
+    times += [at + v.terms.refused_retry for at in v.memory.no_files.values()]
+    times += [last_arrivals(v)] if may_be_there(v) else []
+    return min((time for time in times if v.now < time < float("inf")), default=None)
 
 
 def mount_notes(v: View) -> tuple[str, str] | None:
@@ -189,7 +191,8 @@ def mount_notes(v: View) -> tuple[str, str] | None:
     remote = v.remote
     if remote is None or remote.mounts is None:
         return None
-    refused = next((r for s, r in v.memory.refusals.items() if "/" in s and r.generation == v.generation), None)
+    refusals = v.memory.refusals.items()
+    refused = next((r for s, r in refusals if r.generation == v.generation and _still_wanted(v, remote, s)), None)
     if refused is not None:
         return refused.reason, refused.message
     for wish, there in paired(v.resource.spec.resources, remote.mounts)[0]:
@@ -198,6 +201,20 @@ def mount_notes(v: View) -> tuple[str, str] | None:
     if any(_unsettled(v, remote)):
         return MOUNTING.synced or "", MOUNTING.synced_message
     return None
+
+
+def _still_wanted(v: View, remote: Remote, step: str) -> bool:
+    """Whether a step that was refused is one that there is to do."""
+    kind, _, what = step.partition("/")
+    match kind:
+        case "mount" | "upload":
+            return any(s.wish.name == what.partition("/")[0] for s in _unsettled(v, remote))
+        case "unmount":
+            return any(mount.id == what for mount in remote.mounts or ())
+        case "rotate":
+            pairs = paired(v.resource.spec.resources, remote.mounts or ())[0]
+            return any(wish.name == what and mount is not None and _stale(v, wish, mount) for wish, mount in pairs)
+    return False
 
 
 def _note(v: View, wish: Resource, there: Mounted | None) -> tuple[str, str] | None:
@@ -216,6 +233,6 @@ def _note(v: View, wish: Resource, there: Mounted | None) -> tuple[str, str] | N
         return "MountsDiffer", said
     if wish.name in v.memory.missing:
         return "SecretMissing", v.memory.missing[wish.name]
-    if wish.file and wish.file.file_id in v.memory.missing:
-        return "UpdateRefused", f"{where}.file: {v.memory.missing[wish.file.file_id or '']}"
+    if wish.file and wish.file.file_id in v.memory.no_files:
+        return "UpdateRefused", f"the API has no file {wish.file.file_id}: mend {where}.file.fileId"
     return None

@@ -53,7 +53,8 @@ def begin(v: View) -> Verdict:
 def _asked_for(v: View) -> bool:
     spec, made_from = v.resource.spec, v.resource.status.created_from
     differs = (made_from is not None and made_from != v.digest) or told_otherwise(v)
-    return differs and spec.on_immutable_change == "Replace" and not spec.archived
+    # What spec names by its id has no other one to take its place.
+    return differs and spec.session_id != v.id and spec.on_immutable_change == "Replace" and not spec.archived
 
 
 def _go_on(v: View, id: str) -> Verdict | None:

@@ -7,12 +7,13 @@ overwritten: by the markers of the sessions that it may have made.
 from __future__ import annotations
 
 from managed_agents_operator.engine.claim import Claim
-from managed_agents_operator.engine.claiming import claim_afresh, record, repair
+from managed_agents_operator.engine.claiming import CREATING, claim_afresh, record, repair
 from managed_agents_operator.engine.drift import difference, held, marker_change
 from managed_agents_operator.engine.looks import Found, LookOwner, LookSession
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.searching import oldest_live, proved_gone, seek
-from managed_agents_operator.engine.verdict import Ask, Report, Rest, Update, Verdict
+from managed_agents_operator.engine.uploading import contents
+from managed_agents_operator.engine.verdict import Ask, Guard, Report, Rest, Update, Verdict
 from managed_agents_operator.engine.view import View
 
 TAKING_OVER = Report(None, "", "Progressing", "a restored resource takes its session over")
@@ -37,7 +38,7 @@ def _search(v: View, claim: Claim) -> Verdict:
         return record(v, own, claim)
     theirs = tuple(r for r in found.matches if not r.terminal)
     if not theirs:
-        return claim_afresh(v)
+        return _anew(v)
     one = oldest_live(theirs)
     if one.marker and one.marker.owner == v.owner:
         return record(v, theirs, claim)
@@ -49,7 +50,14 @@ def _search(v: View, claim: Claim) -> Verdict:
     if v.guarded:
         # The copy may have been put over a resource that had a life of its own.
         found = seek(v, claim, uids, settles=lambda r: _made_for(r, v.uid), narrow=False)
-    return claim_afresh(v) if isinstance(found, Found) else found
+    return _anew(v) if isinstance(found, Found) else found
+
+
+def _anew(v: View) -> Verdict:
+    """A claim of our own; where content is to be uploaded first, one that permits nothing yet."""
+    if contents(v):
+        return Guard(v.new_claim(v.n, v.digest), token=False, report=CREATING, fresh=True)
+    return claim_afresh(v)
 
 
 def _made_for(one: Remote, uid: str) -> bool:

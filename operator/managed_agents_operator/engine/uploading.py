@@ -109,13 +109,21 @@ def _refused_until(v: View, wish: Resource) -> float | None:
 
 
 def spare(v: View, report: Report | None) -> Verdict | None:
-    """An upload that nothing uses: it is looked for once by each process, and deleted."""
+    """An upload that nothing uses: each process looks for it, and deletes it."""
     if not may_be_there(v):
         return None
     if v.sight.uploads is None:
         return Ask(LookUploads(EVER))
+    late = last_arrivals(v)
+    if not v.deleting and late <= v.now and v.sight.uploads_at < late:
+        return Ask(LookUploads(late))
     used = {e.source.file_id for e in v.resource.status.resources or () if e.source} if not v.deleting else set()
     return next((Discard(f.id, report) for f in _by_age(v.sight.uploads) if f.id not in used and _free(v, f)), None)
+
+
+def last_arrivals(v: View) -> float:
+    """Until when an upload of the process before this one may still arrive (monotonic)."""
+    return v.now - (v.wall - v.process.started).total_seconds() + v.terms.doubt
 
 
 def _by_age(files: tuple[OwnFile, ...]) -> list[OwnFile]:

@@ -6,7 +6,7 @@ The reconciler builds it, from the object, the outside and the memory of the pro
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -27,6 +27,11 @@ from managed_agents_operator.engine.mounts import declared_files
 from managed_agents_operator.engine.remote import Remote
 
 T = TypeVar("T")
+
+
+def rfc3339(time: datetime) -> str:
+    """A time in UTC with all its digits."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +256,12 @@ class View:
     @property
     def stamp(self) -> str:
         """Now, as RFC 3339 in UTC."""
-        return self.wall.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return rfc3339(self.wall)
+
+    def _later(self, own: Claim | None) -> str:
+        """Now; never the very moment of the claim before, by which a refusal that status tells of is known."""
+        made = own.made if own is not None and own.by == self.process.by else None
+        return rfc3339(max(self.wall, made + timedelta(microseconds=1))) if made and made.tzinfo else self.stamp
 
     def new_claim(self, n: int, spec_digest: str, **more: Any) -> Claim:
         """A claim of this process, made now; `more` are fields that seldom are set.
@@ -266,7 +276,7 @@ class View:
             **{
                 "uid": self.uid,
                 "n": n,
-                "at": self.stamp,
+                "at": self._later(own),
                 "by": self.process.by,
                 "agent": spec.agent.id if spec.agent else None,
                 "connection": self.process.connection,

@@ -22,7 +22,7 @@ from tests.engine.world.sessions import FakeSession
 class FakeApi(Others):
     """All sessions and files of one workspace.
 
-    `list_lag` is how many seconds after its creation a session or file is first listed; `keeps_metadata`,
+    `list_lag` is how many seconds after its creation a session is first listed, `file_lag` a file; `keeps_metadata`,
     `names_workspace` and `archive_terminates` are how servers differ, as are those of `mounter`; `workspace` is where
     the key looks, and it is refused while `key_works` is not so; `bad_agents` don't exist; while the budget is not
     `open` nobody is given a turn. `changes` counts what we asked for and was accepted, but creations of sessions.
@@ -36,6 +36,7 @@ class FakeApi(Others):
         self.mounter = Mounter(clock, self.files)
         self.sessions: dict[str, FakeSession] = {}
         self.list_lag = 0.0
+        self.file_lag = 0.0
         self.keeps_metadata = True
         self.names_workspace = True
         self.archive_terminates = True
@@ -174,17 +175,17 @@ class FakeApi(Others):
             raise Missing(rid)
         return mount
 
-    # files
+    # files, which are the same whatever workspace the key is of
 
     def upload(self, name: str, content: bytes) -> FakeFile:
         self.changes += 1
         return self.files.add(name, content)
 
     def list_files(self) -> list[FakeFile]:
-        return self.files.listed(self.list_lag) if self.workspace == self.home else []
+        return self.files.listed(self.file_lag)
 
     def get_file(self, id: str) -> FakeFile:
-        if id not in self.files.there or self.workspace != self.home:
+        if id not in self.files.there:
             raise Missing(id)
         return self.files.there[id]
 

@@ -19,6 +19,7 @@ Feature = Literal[
     "strangers",  # files that others mount and unmount
     "missing",  # files that the API does not have
     "late uploads",  # uploads that arrive when nobody waits for them any more
+    "file lag",  # files that are listed only some time after they were uploaded, as sessions are
     "overlap",  # two processes at once in the story of mounts
 ]
 ALL: tuple[Feature, ...] = (
@@ -33,6 +34,7 @@ ALL: tuple[Feature, ...] = (
     "strangers",
     "missing",
     "late uploads",
+    "file lag",
     "overlap",
 )
 ON: frozenset[Feature] = frozenset()

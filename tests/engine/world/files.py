@@ -49,6 +49,11 @@ class FakeFiles:
         self._history.note("upload", file.id)
         return file
 
+    def put(self, id: str, content: bytes) -> None:
+        """Somebody uploads the one that was missing."""
+        self.there[id] = FakeFile(id, id, content, self._clock.monotonic())
+        self.contents[id] = content
+
     def remove(self, id: str) -> None:
         if self.there.pop(id, None) is None:
             raise Missing(id)

@@ -42,7 +42,7 @@ class Inventory:
         listed = self._api.list_files()
         there = {file.id: file for file in listed if file.name.startswith(f"k8s-{CLUSTER_ID}-")}
         began = self._clock.monotonic()
-        young = {id: file for id, file in self._own.items() if began - file.made_at <= self._api.list_lag}
+        young = {id: file for id, file in self._own.items() if began - file.made_at <= self._api.file_lag}
         self._own, self._listed, self._listed_at = young | there, True, began
         self._listed_in = self._api.workspace
 

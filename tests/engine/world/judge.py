@@ -158,15 +158,39 @@ class Judge:
             assert len(firsts) <= 1, f"{session.id} was told {firsts}"
 
     def _quiet(self) -> None:
-        """Another process that starts now finds nothing to do."""
-        world = self._world
-        before = (world.cluster.writes, world.api.creations, world.api.changes)
+        """Another process that starts now finds nothing to do, though it may search for what a claim stands for."""
+        world, api = self._world, self._world.api
+        before, told, done = self._counts(), self._lasting(), len(api.history.deeds)
         for operator in list(world.operators):
             world.crash(operator)
         world.start()
         world.settle()
-        after = (world.cluster.writes, world.api.creations, world.api.changes)
-        assert after == before, "a process that starts finds something to do"
+        deeds = [(deed.what, deed.target) for deed in api.history.deeds[done:]]
+        changed = [one for one in zip(told, self._lasting(), strict=False) if one[0] != one[1]]
+        assert self._counts() == before, f"a process that starts finds something to do: {deeds} {changed}"
+        assert not changed, f"a process that starts tells something else: {changed}"
+
+    def _counts(self) -> tuple[int, int, int]:
+        """Of all that is done; searching is told, and that is written."""
+        objects = self._world.cluster.objects.values()
+        searching = any(_claimed(body) and not (body.get("status") or {}).get("id") for body in objects)
+        writes = 0 if searching else self._world.cluster.writes
+        return writes, self._world.api.creations, self._world.api.changes
+
+    def _lasting(self) -> list[Any]:
+        """All objects without their versions and times."""
+        return [_timeless(body) for body in self._world.cluster.objects.values()]
+
+
+def _claimed(body: dict[str, Any]) -> bool:
+    return "managedagents.dev/claim" in body["metadata"]["annotations"]
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        moving = ("resourceVersion", "lastObservedAt", "lastTransitionTime")
+        return {k: _timeless(v) for k, v in value.items() if k not in moving}
+    return [_timeless(one) for one in value] if isinstance(value, list) else value
 
 
 def _uid(session: FakeSession) -> str:

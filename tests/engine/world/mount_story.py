@@ -121,6 +121,7 @@ class MountStory(Stage):
         api, sources = self.world.api, self.world.cluster.sources
         api.mounter.copies_files, api.mounter.roots_paths = files
         api.late_uploads = "late uploads" in ON
+        api.file_lag = lag if "file lag" in ON else 0.0
         for text in (b"first", b"second"):
             api.files.add("theirs", text)
         for kind, name in set(CONTENTS):

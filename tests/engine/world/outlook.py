@@ -14,6 +14,7 @@ from tests.engine.world.inventory import Inventory
 from tests.engine.world.mounts import FakeMount
 
 from managed_agents_operator.api.session import Session
+from managed_agents_operator.engine.claim import replacing
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import Link, Sight
 from managed_agents_operator.engine.looks import Absent, Found
@@ -51,7 +52,7 @@ class Outlook:
         """What is known of a resource without asking."""
         uid, id = resource.metadata.uid, resource.status.id
         absent = self._absent.get(id) if id else None
-        if id:
+        if id and not replacing(resource):
             self.found.pop(uid, None)
         link = Link(
             blocked=self._blocked,

@@ -89,6 +89,7 @@ class World:
         """No more trouble: every agent is there, the key is right, and one process works."""
         self.armed.clear()
         self.api.bad_agents = set()
+        self.api.files.put("file_nowhere", b"there at last")
         self.api.key_works, self.api.workspace = True, self.api.home
         self.open_budget()
         for operator in self.operators[:-1]:
