@@ -133,3 +133,4 @@ def scene(control_plane, tmp_path):
         finally:
             world.stop()
             world.remove_sessions()
+            world.kubectl("delete", "secrets,configmaps", "--all", "--namespace=default")

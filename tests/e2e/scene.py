@@ -7,8 +7,10 @@ request log and journal, never the operator's word.
 from __future__ import annotations
 
 import json
+import re
 import time
 
+import httpx
 import yaml
 
 FAST = {
@@ -23,6 +25,19 @@ FAST = {
 }
 """Pauses that suit a test; what they mean to each other stays as it is."""
 PATIENCE = 40.0
+_STEPS = {
+    "POST /v1/sessions": "create",
+    "POST /v1/sessions/*": "update",
+    "DELETE /v1/sessions/*": "delete",
+    "POST /v1/sessions/*/archive": "archive",
+    "POST /v1/sessions/*/events": "send",
+    "POST /v1/sessions/*/resources": "mount",
+    "DELETE /v1/sessions/*/resources/*": "unmount",
+    "POST /v1/sessions/*/resources/*": "rotate",
+    "POST /v1/files": "upload",
+    "DELETE /v1/files/*": "discard",
+}
+_ID = re.compile(r"/(sesn|sesrsc|file)_[^/]+")
 
 
 class Scene:
@@ -62,6 +77,12 @@ class Scene:
         text = "---\n".join(m if isinstance(m, str) else json.dumps(m) + "\n" for m in manifests)
         return self.kubectl("apply", "-f", "-", input=text)
 
+    def refused(self, manifest):
+        """What kubectl apply says when the API server does not take it; taking it is a failure of the test."""
+        done = self.world.kubectl("apply", "-f", "-", input=json.dumps(manifest), check=False)
+        assert done.returncode != 0, f"was accepted: {done.stdout}"
+        return done.stderr
+
     def session(self, name, **spec):
         """The manifest of a Session for the simulator's sample agent and environment."""
         return {
@@ -70,6 +91,16 @@ class Scene:
             "metadata": {"name": name, "namespace": "default"},
             "spec": {"agent": {"id": "agent_sample"}, "environment": {"id": "env_sample"}} | spec,
         }
+
+    def config_map(self, name, data=None, labels=None, **rest):
+        """The manifest of a ConfigMap."""
+        meta = {"name": name, "namespace": "default", "labels": labels or {}}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data or {}} | rest
+
+    def secret(self, name, **values):
+        """The manifest of a Secret."""
+        meta = {"name": name, "namespace": "default"}
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": values}
 
     def object(self, name):
         return json.loads(self.kubectl("get", "session", name, "-o", "json"))
@@ -92,6 +123,14 @@ class Scene:
     def wait_ready(self, *names, timeout=PATIENCE):
         sessions = [f"session/{name}" for name in names]
         self.kubectl("wait", *sessions, "--for=condition=Ready", f"--timeout={timeout:.0f}s")
+
+    def settled(self, name, sweeps=2):
+        """Until the spec as it stands is what the session is, and whatever would follow by itself did."""
+        generation = self.object(name)["metadata"]["generation"]
+        seen = "--for=jsonpath={.status.observedGeneration}=" + str(generation)
+        self.kubectl("wait", f"session/{name}", seen, f"--timeout={PATIENCE:.0f}s")
+        self.wait(name, "Synced", "Synced")
+        self.sweeps(sweeps)
 
     def until(self, what, holds, timeout=PATIENCE):
         """Until something holds that is no field of a resource."""
@@ -126,6 +165,25 @@ class Scene:
         """Every call that was to change something."""
         return [c for c in self.calls(since=since) if c["method"] not in ("GET", "HEAD")]
 
+    def steps(self, since=0):
+        """The same, each as one word."""
+        return [_step(call) for call in self.mutations(since)]
+
+    def uploads(self):
+        """The files that operators uploaded and that are still there."""
+        return [f for f in self.control.files() if f["filename"].startswith("k8s-")]
+
+    def client(self):
+        """Somebody else with the operator's key, who speaks the API as it is documented."""
+        headers = {
+            "x-api-key": self.world.simulator.key,
+            "anthropic-version": "2023-06-01",
+            "anthropic-beta": "managed-agents-2026-04-01,files-api-2025-04-14",
+        }
+        return httpx.Client(
+            base_url=self.world.simulator.url, headers=headers, params={"beta": "true"}, trust_env=False
+        )
+
     def remote(self, name):
         """The journal's entries of all sessions that were made for this resource name, by anybody."""
         return [s for s in self.control.sessions() if s["metadata"].get("k8s_owner", "").endswith(f"/default/{name}")]
@@ -142,3 +200,10 @@ class Scene:
 
     def sample(self, path):
         return list(yaml.safe_load_all(path.read_text()))
+
+
+def _step(call):
+    route = f"{call['method']} {_ID.sub(r'/*', call['path'])}"
+    if call["body"] == {"events": [{"type": "user.interrupt"}]}:
+        return "interrupt"
+    return _STEPS.get(route, route)

@@ -140,3 +140,52 @@ def test_reconcile_now_looks_and_says_so(scene):
     scene.kubectl("annotate", "session", "asked", "managedagents.dev/reconcile-requested-at=now")
     scene.wait("asked", "Lost")
     assert scene.status("asked")["lastHandledReconcileAt"] == "now"
+
+
+def test_without_an_api_deletion_waits_and_names_the_way_out(scene):
+    scene.start()
+    scene.apply(scene.session("patient"), scene.session("forced"))
+    scene.wait_ready("patient", "forced")
+    ids = {name: scene.status(name)["id"] for name in ("patient", "forced")}
+    scene.world.simulator.kill()
+    for name in ids:
+        scene.delete(name, wait=False)
+        scene.wait(name, "Unreachable", "Synced")
+        assert scene.reason(name) == "Deleting"
+        assert "managedagents.dev/force-delete" in scene.condition(name, "Ready")["message"]
+    scene.kubectl("annotate", "session", "forced", "managedagents.dev/force-delete=true")
+    scene.until("one is gone", lambda: [s["metadata"]["name"] for s in scene.world.sessions("default")] == ["patient"])
+    scene.world.simulator.start()
+    scene.until("both are gone", lambda: not scene.world.sessions("default"), timeout=60)
+    assert scene.control.session(ids["patient"])["archived_at"]
+    assert not scene.control.session(ids["forced"])["archived_at"]
+
+
+def test_secrets_of_mounts_may_go_first(scene):
+    scene.apply(scene.secret("gh", token="ghp_canary"), scene.secret("content", text="canary"))
+    ref = {"name": "gh", "key": "token"}
+    scene.start()
+    mounts = [
+        {
+            "name": "repo",
+            "githubRepository": {"url": "https://github.com/o/r", "authorizationTokenSecretRef": ref},
+        },
+        {"name": "text", "file": {"secretKeyRef": {"name": "content", "key": "text"}, "mountPath": "/text"}},
+    ]
+    scene.apply(scene.session("mounts", resources=mounts))
+    scene.settled("mounts")
+    mark = scene.mark()
+    scene.kubectl("delete", "secret", "gh", "content")
+    scene.delete("mounts")
+    assert scene.steps(since=mark) == ["archive", "discard"]
+    assert scene.uploads() == []
+
+
+def test_secrets_that_never_were_there_hold_nothing_up(scene):
+    ref = {"name": "never", "key": "token"}
+    mount = {"name": "repo", "githubRepository": {"url": "https://github.com/o/r", "authorizationTokenSecretRef": ref}}
+    scene.start()
+    scene.apply(scene.session("waits", resources=[mount]))
+    scene.wait("waits", "SecretMissing", "Synced")
+    scene.delete("waits")
+    assert scene.mutations() == []

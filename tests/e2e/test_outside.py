@@ -75,6 +75,45 @@ def test_suspend_only_looks(scene):
     scene.until("the title goes back", lambda: scene.control.session(ident)["title"] == "Ours")
 
 
+def test_keys_that_left_the_spec_while_no_operator_ran_leave_the_session(scene):
+    scene.start()
+    scene.apply(scene.session("keys", metadata={"team": "a", "old": "x"}))
+    scene.settled("keys")
+    ident = scene.status("keys")["id"]
+    scene.control.edit(ident, metadata={**scene.control.session(ident)["metadata"], "theirs": "stays"})
+    scene.until("status follows", lambda: "theirs" in scene.status("keys")["metadata"])
+    scene.stop()
+    mark = scene.mark()
+    scene.apply(scene.session("keys", metadata={"team": "b"}))
+    scene.start()
+    scene.settled("keys")
+    remote = scene.control.session(ident)["metadata"]
+    assert {k: v for k, v in remote.items() if not k.startswith("k8s_")} == {"team": "b", "theirs": "stays"}
+    assert scene.steps(since=mark) == ["update"]
+    assert scene.status("keys")["managedMetadataKeys"] == ["team"]
+
+
+def test_suspend_leaves_mounts_alone_too(scene):
+    mount = {"name": "data", "file": {"fileId": "file_sample", "mountPath": "/data.csv"}}
+    content = {"name": "text", "file": {"configMapKeyRef": {"name": "content", "key": "text"}, "mountPath": "/text"}}
+    scene.apply(scene.config_map("content", {"text": "one"}))
+    scene.start()
+    scene.apply(scene.session("asleep", resources=[mount, content]))
+    scene.settled("asleep")
+    mark = scene.mark()
+    scene.apply(scene.session("asleep", suspend=True, resources=[content]))
+    scene.wait("asleep", "Suspended")
+    scene.apply(scene.config_map("content", {"text": "two"}))
+    scene.control.edit(scene.status("asleep")["id"], resources=[])
+    scene.until("status follows", lambda: not scene.status("asleep").get("resources"))
+    scene.sweeps(2)
+    assert scene.mutations(since=mark) == []
+    scene.apply(scene.session("asleep", resources=[mount, content]))
+    scene.settled("asleep")
+    assert sorted(scene.steps(since=mark)) == ["discard", "mount", "mount", "upload"]
+    assert [r["name"] for r in scene.status("asleep")["resources"]] == ["data", "text"]
+
+
 def test_a_key_of_another_workspace_concludes_nothing(scene):
     scene.start()
     scene.apply(scene.session("here"))

@@ -69,3 +69,36 @@ def test_an_interrupt_by_a_person_is_an_end_of_the_turn(scene):
     scene.wait("cut", "Running")
     scene.control.finish(scene.status("cut")["id"])
     scene.wait("cut", "EndTurn", "Finished")
+
+
+def test_a_tool_that_waits_for_leave_is_named_and_goes_on_with_it(scene):
+    scene.control.behaviour(stop_reason="requires_action")
+    scene.start()
+    scene.apply(scene.session("asks", **GO))
+    message = scene.wait("asks", "ActionRequired")
+    [asked] = scene.control.sessions()[0]["pending"]
+    assert "bash" in message
+    assert asked in message
+    assert scene.condition("asks", "Finished")["status"] == "False"
+    scene.control.behaviour(stop_reason="end_turn")
+    answer = {"type": "user.tool_confirmation", "tool_use_id": asked, "result": "allow"}
+    with scene.client() as client:
+        path = f"/v1/sessions/{scene.status('asks')['id']}/events"
+        client.post(path, json={"events": [answer]}).raise_for_status()
+    scene.wait("asks", "EndTurn", "Finished")
+    scene.wait("asks", "Idle")
+    assert scene.steps() == ["create", "send", "send"]
+
+
+def test_a_script_waits_for_the_end_and_reads_why(scene):
+    """As in a pipeline: apply, wait, read the reason; a budget is an end too, and goes on when it is raised."""
+    scene.start()
+    scene.apply(scene.session("job", budget={"maxListCost": {"amount": 5}}, **GO))
+    scene.kubectl("wait", "session/job", "--for=condition=Finished", "--timeout=40s")
+    reason = 'jsonpath={.status.conditions[?(@.type=="Finished")].reason}'
+    assert scene.kubectl("get", "session", "job", "-o", reason) == "BudgetReached"
+    mark = scene.mark()
+    scene.apply(scene.session("job", budget={"maxListCost": {"amount": 100_000}}, **GO))
+    scene.wait("job", "EndTurn", "Finished")
+    assert scene.kubectl("get", "session", "job", "-o", reason) == "EndTurn"
+    assert scene.steps(since=mark) == ["update"]
