@@ -83,8 +83,8 @@ def test_what_is_told_of_another_session_goes_with_it():
     )
     after = known(before, memory(created=created(n=2, replaces="sesn_9")))
     assert set(after) == {
-        "id", "incarnation", "createdFrom", "workspaceId", "previousIds", "lastHandledReconcileAt", "observedGeneration",
-        "conditions",
+        "id", "incarnation", "createdFrom", "workspaceId", "previousIds",
+        "lastHandledReconcileAt", "observedGeneration", "conditions",
     }  # fmt: skip
     assert [c["type"] for c in after["conditions"]] == ["Ready"], "a turn of another session says nothing of this one"
     assert after["lastHandledReconcileAt"] == "1"

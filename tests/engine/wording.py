@@ -23,7 +23,7 @@ from managed_agents_operator.engine.verdict import (
 )
 
 
-def words(verdict: Verdict | None) -> str:  # noqa: C901 - one case for each verdict
+def words(verdict: Verdict | None) -> str:  # noqa: C901, PLR0912 - one case for each verdict
     """What a verdict comes to; reports only where nothing is done."""
     match verdict:
         case None:
