@@ -30,7 +30,7 @@ from tests.engine.world.cluster import merged
 
 from managed_agents_operator.engine.external import Link
 from managed_agents_operator.engine.looks import Absent
-from managed_agents_operator.engine.status import bare, conclude, known, patch, unwritten, usage_only
+from managed_agents_operator.engine.status import bare, conclude, patch, usage_only
 from managed_agents_operator.engine.verdict import Report
 
 IDLE = Report("Idle", "it waits", "Synced", "all is there")
@@ -60,6 +60,7 @@ def test_a_patch_names_nothing_that_stays(before, after):
         assert key not in before or key not in after or before[key] != after[key]
 
 
+<<<<<<< HEAD
 RECORD = [
     ("nothing was made", {}, memory(), {}),
     (
@@ -100,6 +101,8 @@ def test_what_is_known_and_not_written(reason, before, kept, expected):
     assert unwritten(before, kept) is (after != before)
 
 
+=======
+>>>>>>> w-tables
 def _conclude(v, before=None, report=IDLE, **projection):
     standing = before if before is not None else v.resource.status.model_dump(by_alias=True, exclude_none=True)
     return conclude(standing, v, report, projection)
@@ -168,6 +171,49 @@ def test_keys_of_metadata_are_ours_once_they_are_there():
     assert "managedMetadataKeys" not in _conclude(not_yet, status_of())
 
 
+KEYS_OURS = [
+    ("nothing of the session is ours", {}, {}, {}, None),
+    ("a key that went is ours no more, and that is said", {}, {}, {"managedMetadataKeys": ["team"]}, []),
+    ("others' keys are never ours", {}, {"metadata": {"theirs": "x"}}, {"managedMetadataKeys": []}, []),
+    ("what is still there is ours still", {}, {"metadata": {"team": "a"}}, {"managedMetadataKeys": ["team"]}, ["team"]),
+    (
+        "a key more",
+        {"metadata": {"team": "a", "app": "b"}},
+        {"metadata": {"team": "a", "app": "b"}},
+        {"managedMetadataKeys": ["team"]},
+        ["app", "team"],
+    ),
+    (
+        "an observer has none",
+        {"metadata": {"team": "a"}, "managementPolicy": "Observe", "sessionId": ID},
+        {"metadata": {"team": "a"}},
+        {},
+        None,
+    ),
+    (
+        "nor has who observed and did not adopt yet",
+        {"metadata": {"team": "a"}, "sessionId": ID},
+        {"metadata": {"team": "a"}},
+        {"incarnation": None},
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "wish", "seen", "told", "expected"), KEYS_OURS, ids=[row[0] for row in KEYS_OURS])
+def test_which_keys_are_ours(reason, wish, seen, told, expected):
+    status = {k: x for k, x in status_of(**told).items() if x is not None}
+    after = _conclude(view(living(wish=spec(**wish), status=told), remote=remote(**seen)), status)
+    assert after.get("managedMetadataKeys") == expected
+
+
+def test_a_refused_creation_is_remembered_only_while_it_may_come():
+    refused = {"n": 2, "by": "process-1", "at": stamp(-60), "outcome": "Refused"}
+    half = living(claimed=claim(n=2, replaces=ID), status={"creation": refused, "archivedAt": stamp()})
+    assert _conclude(view(half), status_of(creation=refused))["creation"] == refused, "of the session that is to come"
+    assert "creation" not in _conclude(view(living()), status_of(creation=refused)), "there is one"
+
+
 WISHES = [
     ("a look since then", view(living(), remote=remote(), memory_=memory(asked=("now", NOW - 2))), True),
     ("a look before it", view(living(), remote=remote(), memory_=memory(asked=("now", NOW))), False),
@@ -207,7 +253,39 @@ FINISHED = [
         [ready("BudgetReached", type_="Finished")],
         "Running",
     ),
+    (
+        "archived before its turn was over",
+        {"kickoff": SENT, "state": "idle", "archivedAt": stamp()},
+        [ready("Running", type_="Finished", status="False")],
+        "Terminated",
+    ),
+    (
+        "archived after it: as it ended",
+        {"kickoff": SENT, "state": "idle", "stopReason": "refusal", "archivedAt": stamp()},
+        [],
+        "Refused",
+    ),
+    ("ended by an error", {"kickoff": SENT, "state": "terminated"}, [], "Terminated"),
+    (
+        "and what was over before stays as it was",
+        {"kickoff": SENT, "state": "terminated"},
+        [ready("EndTurn", type_="Finished")],
+        "EndTurn",
+    ),
+    (
+        "at the budget, then archived: it does not go on",
+        {"kickoff": SENT, "state": "idle", "stopReason": "budget_reached", "archivedAt": stamp()},
+        [ready("BudgetReached", type_="Finished")],
+        "BudgetReached",
+    ),
+    ("in doubt: no such condition", {"kickoff": {"state": "Doubtful"}, "state": "idle"}, [], None),
 ]
+
+
+def test_the_turn_of_a_session_that_was_lost_is_over():
+    v = view(living(), absent=Absent("wrkspc_1", NOW))
+    after = _conclude(v, status_of(kickoff=SENT, state="running"), Report("Lost", "gone", "Stalled", "gone"))
+    assert {c["type"]: c["reason"] for c in after["conditions"]}["Finished"] == "Terminated"
 
 
 @pytest.mark.parametrize(("reason", "status", "conditions", "expected"), FINISHED, ids=[row[0] for row in FINISHED])

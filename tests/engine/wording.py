@@ -6,19 +6,24 @@ from managed_agents_operator.engine.verdict import (
     Allow,
     Ask,
     Create,
+    Discard,
     End,
     Guard,
     Interrupt,
+    Mount,
     Record,
     Release,
     Rest,
+    Rotate,
     Send,
+    Unmount,
     Update,
+    Upload,
     Verdict,
 )
 
 
-def words(verdict: Verdict | None) -> str:  # noqa: C901 - one case for each verdict
+def words(verdict: Verdict | None) -> str:  # noqa: C901, PLR0912 - one case for each verdict
     """What a verdict comes to; reports only where nothing is done."""
     match verdict:
         case None:
@@ -46,6 +51,16 @@ def words(verdict: Verdict | None) -> str:  # noqa: C901 - one case for each ver
             return f"{verdict.how.lower()} {verdict.id}" + (" as a stray" if verdict.stray else "")
         case Release():
             return "release" + (f": {verdict.note}" if verdict.note else "")
+        case Upload():
+            return f"upload {verdict.digest} for {verdict.mount}"
+        case Mount():
+            return f"mount {verdict.source.file_id} as {verdict.name}"
+        case Unmount():
+            return f"unmount {verdict.mount_id} of {verdict.name}"
+        case Rotate():
+            return f"rotate {verdict.mount_id} of {verdict.name}"
+        case Discard():
+            return f"discard {verdict.file_id}"
     raise AssertionError(verdict)
 
 

@@ -124,8 +124,6 @@ class Reconciler:
         if unwritten(cell.status, cell.memory):
             return await self._write_down(cell)
         verdict, view = await self._decide(cell)
-        if verdict is None:
-            return None
         if isinstance(verdict, Rest | Ask):
             self._turns.drop(cell)
             if isinstance(verdict, Rest) and verdict.facts:
@@ -134,7 +132,7 @@ class Reconciler:
             again = await self._say(cell, view, verdict)
             unanswered = isinstance(verdict, Ask) and not isinstance(verdict.look, ORDERED)
             return self._clock.monotonic() + UNANSWERED if unanswered else again
-        return await self._act(cell, view, verdict)
+        return await self._act(cell, view, verdict) if verdict is not None else None
 
     def _view(self, cell: Cell, seen: Mapping[Look, Any] | None = None) -> View:
         """The view with all that is known, written or not."""

@@ -1,6 +1,7 @@
-"""Which parts of a session's life the stories tell. Those that the engine does not know yet are left out.
+"""Which parts of a session's life the stories tell.
 
-Add one to `ON` to have the stories tell of it; the judge asks for all of them always.
+Left out of `ON` is what an operator can't make good where it meets a deletion: an upload of a process that died which
+arrives, or is listed, only when the resource has gone.
 """
 
 from __future__ import annotations
@@ -37,4 +38,4 @@ ALL: tuple[Feature, ...] = (
     "file lag",
     "overlap",
 )
-ON: frozenset[Feature] = frozenset()
+ON: frozenset[Feature] = frozenset(ALL) - {"late uploads", "file lag", "overlap"}
