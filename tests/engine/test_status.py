@@ -60,49 +60,6 @@ def test_a_patch_names_nothing_that_stays(before, after):
         assert key not in before or key not in after or before[key] != after[key]
 
 
-<<<<<<< HEAD
-RECORD = [
-    ("nothing was made", {}, memory(), {}),
-    (
-        "an id of our own",
-        {"creation": {"n": 1}, "title": "t"},
-        memory(created=created()),
-        {"id": ID, "incarnation": 1, "workspaceId": "wrkspc_1", "title": "t"},
-    ),
-    ("never over another one of this incarnation", {"id": "sesn_9", "incarnation": 1}, memory(created=created()), None),
-    ("nor of a higher one", {"id": "sesn_9", "incarnation": 2}, memory(created=created()), None),
-    (
-        "but over one of a lower one",
-        {"id": "sesn_9", "incarnation": 1},
-        memory(created=created(n=2)),
-        {"id": ID, "incarnation": 2, "workspaceId": "wrkspc_1", "previousIds": ["sesn_9"]},
-    ),
-    (
-        "one of a higher one that was only found is that which took its place",
-        {"id": "sesn_9", "incarnation": 1, "archivedAt": "2026-11-20T12:00:00Z", "kickoff": {"state": "Sent"}},
-        memory(created=created(n=2, by_post=False)),
-        {"id": ID, "incarnation": 2, "workspaceId": "wrkspc_1", "previousIds": ["sesn_9"]},
-    ),
-    (
-        "not one of the same that was only found",
-        {"id": "sesn_9", "incarnation": 2},
-        memory(created=created(n=2, by_post=False)),
-        None,
-    ),
-    ("facts", {"title": "t"}, memory(facts={"stopReason": "end_turn", "title": None}), {"stopReason": "end_turn"}),
-]
-
-
-@pytest.mark.parametrize(("reason", "before", "kept", "expected"), RECORD, ids=[row[0] for row in RECORD])
-def test_what_is_known_and_not_written(reason, before, kept, expected):
-    after = known(before, kept)
-    after.pop("createdFrom", None)
-    assert after == (before if expected is None else expected)
-    assert unwritten(before, kept) is (after != before)
-
-
-=======
->>>>>>> w-tables
 def _conclude(v, before=None, report=IDLE, **projection):
     standing = before if before is not None else v.resource.status.model_dump(by_alias=True, exclude_none=True)
     return conclude(standing, v, report, projection)
