@@ -137,7 +137,7 @@ TERMINAL = [
     ),
     (
         "archived before its time: by somebody else",
-        view(living(wish=spec(ttlSecondsAfterCreation=300)), remote=remote(archived_at=stamp(-5))),
+        view(living(wish=spec(ttlSecondsAfterCreation=3600)), remote=remote(archived_at=stamp(-5))),
         "rest: ArchivedOutside/Stalled",
     ),
     (
