@@ -1,4 +1,4 @@
-"""Rungs `unguarded` and `nothing_yet`: from nothing to one session, each row with its reason."""
+"""Rung `nothing_yet`: from nothing to one session, each row with its reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from tests.engine.views import (
     BOOT,
-    FOREIGN,
     ID,
     LINK,
     NOW,
@@ -31,7 +30,7 @@ from tests.engine.views import (
 )
 from tests.engine.wording import words
 
-from managed_agents_operator.engine.claiming import nothing_yet, repair, unguarded
+from managed_agents_operator.engine.claiming import nothing_yet
 from managed_agents_operator.engine.external import Link
 from managed_agents_operator.engine.ladder import decide
 from managed_agents_operator.engine.looks import Absent, LookAgent, LookSession, LookTokens
@@ -258,49 +257,6 @@ def test_what_is_recorded_comes_from_the_marker():
     assert isinstance(verdict, Record)
     assert (verdict.created.n, verdict.created.digest) == (1, claim().digest)
     assert not verdict.created.by_post
-
-
-UNGUARDED = [
-    ("all is there", view(living()), "passed over"),
-    ("finalizer gone: both go back", view(living(guarded=False)), "repair n=1"),
-    ("claim gone: both go back", view(living(claimed=None, guarded=True)), "repair n=1"),
-    ("claim spoiled: it is written anew", view(living(claimed="{")), "repair n=1"),
-    ("a foreign claim is not overwritten here", view(living(claimed=FOREIGN, guarded=False)), "passed over"),
-    (
-        "the claim of an unanswered POST goes back first",
-        view(resource(), memory_=memory(unanswered=claim())),
-        "repair n=1",
-    ),
-    (
-        "also over a foreign one, which somebody put there since",
-        view(resource(claimed=FOREIGN), memory_=memory(unanswered=claim())),
-        "repair n=1",
-    ),
-    (
-        "another process of ours that claimed meanwhile has searched for it",
-        view(resource(claimed=claim(by="process-2")), memory_=memory(unanswered=claim())),
-        "passed over",
-    ),
-]
-
-
-@pytest.mark.parametrize(("reason", "v", "expected"), UNGUARDED, ids=[row[0] for row in UNGUARDED])
-def test_unguarded(reason, v, expected):
-    assert words(unguarded(v)) == expected
-
-
-def test_a_repaired_claim_is_as_old_as_its_session():
-    """Else a search, should status be wiped later, would look at younger sessions only and find nothing."""
-    old = living(claimed=None, guarded=True, status={"createdAt": stamp(-86400), "agent": {"id": "agent_7"}})
-    repaired = repair(view(old, link=Link(workspace="wrkspc_2"))).claim
-    assert repaired.at == stamp(-86400)
-    assert repaired.agent == "agent_7"
-    assert repaired.workspace == "wrkspc_1"
-
-
-def test_a_repaired_claim_without_a_known_age_is_as_old_as_the_resource():
-    v = view(living(claimed=None, guarded=True, status={"createdAt": None}))
-    assert repair(v).claim.made == v.resource.metadata.creation_timestamp
 
 
 @pytest.mark.parametrize(

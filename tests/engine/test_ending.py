@@ -1,4 +1,4 @@
-"""Rungs `suspended`, `changed`, `terminal`, `lost`, `owned_elsewhere`: told, never made good by a new session."""
+"""Rungs `suspended`, `changed`, `terminal`, `owned_elsewhere`: told, never made good by a new session."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import pytest
 from tests.engine.views import (
     ID,
     NOW,
+    claim,
     living,
     marker,
     memory,
     ready,
+    refusal,
     remote,
     resource,
     spec,
@@ -18,12 +20,13 @@ from tests.engine.views import (
 )
 from tests.engine.wording import words
 
-from managed_agents_operator.engine.ending import changed, lost, owned_elsewhere, suspended, terminal
-from managed_agents_operator.engine.external import Link
-from managed_agents_operator.engine.looks import Absent, LookAgent, LookSession
+from managed_agents_operator.engine.ending import changed, owned_elsewhere, suspended, terminal
+from managed_agents_operator.engine.looks import Absent, LookSession, LookStop, Stop
 
 HELD = spec(suspend=True)
 EVENTS = spec(initialEvents=[{"type": "user.message", "text": "go"}])
+WISHED = spec(archived=True)
+TURN = {"kickoff": {"state": "Sent"}}
 ARCHIVED = {"archivedAt": stamp(-5)}
 GONE = Absent("wrkspc_1", NOW)
 SEEN_GONE = {LookSession(ID): GONE}
@@ -49,6 +52,16 @@ SUSPENDED = [
 ]
 
 CHANGED = [
+    (
+        "half-way through a replacement it is no news",
+        view(living(claimed=claim(n=2, replaces=ID), status={"createdFrom": "other"})),
+        "passed over",
+    ),
+    (
+        "an archive is wished for: no other spec hinders it",
+        view(living(wish=WISHED, status={"createdFrom": "other"})),
+        "passed over",
+    ),
     ("made from this very spec", view(living()), "passed over"),
     ("made from another one", view(living(status={"createdFrom": "other"})), "rest: ImmutableChanged/Stalled"),
     ("an unknown origin is no change", view(living(status={"createdFrom": None})), "passed over"),
@@ -111,39 +124,97 @@ TERMINAL = [
         view(living(wish=EVENTS, status={**ARCHIVED, "kickoff": {"state": "Sent"}})),
         "rest: ArchivedOutside/Stalled",
     ),
-]
-
-TOLD_LOST = {"conditions": [ready("Lost", status="False")]}
-LOST = [
-    ("there it is", view(living(), remote=remote()), "passed over"),
-    ("no session", view(resource()), "passed over"),
-    ("gone by proof", view(living(), absent=GONE), "rest: Lost/Stalled"),
-    ("an old 404 proves nothing", view(living(), absent=Absent("wrkspc_1", NOW - 60)), f"look: Session {ID}"),
     (
-        "what was called lost needs no second proof",
-        view(living(status=TOLD_LOST), absent=Absent("wrkspc_1", NOW - 60)),
-        "rest: Lost/Stalled",
+        "archived, and that is the wish",
+        view(living(wish=WISHED), remote=remote(archived_at=stamp())),
+        "rest: Archived/Synced",
     ),
-    ("another workspace answered", view(living(), absent=Absent("wrkspc_2", NOW)), "rest: WrongWorkspace/Stalled"),
+    ("as status knows", view(living(wish=WISHED, status=ARCHIVED)), "rest: Archived/Synced"),
     (
-        "another workspace answers whatever is asked: told before anything is missed",
-        view(living(), remote=remote(), link=Link(workspace="wrkspc_2")),
-        "rest: WrongWorkspace/Stalled",
+        "archived because its time was over",
+        view(living(wish=spec(ttlSecondsAfterCreation=40)), remote=remote(archived_at=stamp(-5))),
+        "rest: Archived/Synced",
     ),
     (
-        "no workspace named: the agent decides",
-        view(living(), absent=Absent(None, NOW), seen=SEEN_GONE),
-        "look: Agent agent_1",
+        "archived before its time: by somebody else",
+        view(living(wish=spec(ttlSecondsAfterCreation=3600)), remote=remote(archived_at=stamp(-5))),
+        "rest: ArchivedOutside/Stalled",
     ),
     (
-        "the key sees the agent",
-        view(living(), absent=Absent(None, NOW), seen={**SEEN_GONE, LookAgent("agent_1"): True}),
-        "rest: Lost/Stalled",
+        "archived on wish and deleted since",
+        view(living(wish=WISHED, status=ARCHIVED), absent=GONE, seen=SEEN_GONE),
+        "rest: Archived/RemoteDeleted",
     ),
     (
-        "the key does not see the agent",
-        view(living(), absent=Absent(None, NOW), seen={**SEEN_GONE, LookAgent("agent_1"): False}),
-        "rest: WrongWorkspace/Stalled",
+        "an observer wished for nothing",
+        view(living(wish={**WISHED, "managementPolicy": "Observe"}, status=ARCHIVED)),
+        "rest: ArchivedOutside/Stalled",
+    ),
+    (
+        "ended by an error, and an archive is wished for: tried",
+        view(living(wish=WISHED), remote=remote(state="terminated")),
+        f"archive {ID}",
+    ),
+    (
+        "on a fresh look",
+        view(living(wish=WISHED), remote=remote(state="terminated", seen_at=NOW - 60)),
+        f"look: Session {ID}",
+    ),
+    (
+        "once: taken, and no time of archiving is shown",
+        view(living(wish=WISHED), remote=remote(state="terminated"), memory_=memory(ended=ID)),
+        "rest: Terminated/Stalled",
+    ),
+    (
+        "once: refused",
+        view(living(wish=WISHED), remote=remote(state="terminated"), memory_=memory(refusals={"end": refusal()})),
+        "rest: Terminated/Stalled",
+    ),
+    (
+        "not for an observer",
+        view(living(wish={**WISHED, "managementPolicy": "Observe"}), remote=remote(state="terminated")),
+        "rest: Terminated/Stalled",
+    ),
+    (
+        "nor in somebody else's",
+        view(living(wish=WISHED), remote=remote(state="terminated", marked=marker(uid="uid-x"))),
+        "rest: Terminated/Stalled",
+    ),
+    (
+        "how its turn ended is read once more",
+        view(living(wish=EVENTS, status=TURN), remote=remote(archived_at=stamp())),
+        f"look: Stop {ID}",
+    ),
+    (
+        "and goes to status",
+        view(
+            living(wish=EVENTS, status=TURN),
+            remote=remote(archived_at=stamp()),
+            seen={LookStop(ID): Stop("end_turn", stamp(-9), own=True)},
+        ),
+        "rest: nothing to say knowing stopReason",
+    ),
+    (
+        "a stop from before the first events tells nothing of their turn",
+        view(
+            living(wish=EVENTS, status=TURN),
+            remote=remote(archived_at=stamp()),
+            seen={LookStop(ID): Stop("end_turn", stamp(-9))},
+        ),
+        "rest: ArchivedOutside/Stalled",
+    ),
+    (
+        "read once by each process",
+        view(living(wish=EVENTS, status=TURN), remote=remote(archived_at=stamp()), memory_=memory(last_stop=ID)),
+        "rest: ArchivedOutside/Stalled",
+    ),
+    (
+        "not at all where it is known",
+        view(
+            living(wish=EVENTS, status={**TURN, "conditions": [ready("EndTurn", type_="Finished")]}),
+            remote=remote(archived_at=stamp()),
+        ),
+        "rest: ArchivedOutside/Stalled",
     ),
 ]
 
@@ -177,7 +248,6 @@ ROWS = [
         (suspended, SUSPENDED),
         (changed, CHANGED),
         (terminal, TERMINAL),
-        (lost, LOST),
         (owned_elsewhere, OWNED),
     )
     for row in rows
@@ -192,9 +262,3 @@ def test_ending(rung, reason, v, expected):
 def test_a_doubtful_kickoff_keeps_what_was_known():
     v = view(living(wish=EVENTS, status={**ARCHIVED, "kickoff": {"tries": 2, "at": stamp(-20)}}))
     assert terminal(v).facts == {"kickoff": {"tries": 2, "at": stamp(-20), "state": "Doubtful"}}
-
-
-def test_a_wrong_workspace_is_looked_at_again_without_a_bell():
-    """As when an agent comes to light that was not there."""
-    v = view(living(), absent=Absent(None, NOW), seen={**SEEN_GONE, LookAgent("agent_1"): False})
-    assert lost(v).until == NOW + 600
