@@ -134,7 +134,7 @@ def _wiped(v: View) -> Verdict | None:
     look = LookSession(v.memory.last_id)
     seen = v.saw(look, Remote)
     if seen is None:
-        return Ask(look)
+        return None if v.saw(look, Absent) else Ask(look)
     return record(v, (seen,), v.claim) if v.ours(seen) else None
 
 

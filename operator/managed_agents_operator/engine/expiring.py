@@ -92,9 +92,11 @@ def as_wished(v: View, archived_at: str) -> str | None:
         return ready.message.partition(": ")[2] or WISH
     at, spec = instant(archived_at), v.resource.spec
     old, since = expires_at(v), instant(v.resource.status.idle_since)
-    if at is None or v.memory.ended == v.id:
+    if v.memory.ended == v.id:
         # By our own clock, which the API's may be behind.
         at = v.wall
+    if at is None or (ready is not None and ready.reason == "ArchivedOutside"):
+        return None
     if old is not None and at >= old - SKEW:
         return OLD
     if since is None or spec.ttl_seconds_after_idle is None:
