@@ -48,8 +48,8 @@ class Claim(BaseModel):
     replaces: str | None = None
     adopts: str | None = None
     """The session in spec.sessionId: nothing is created for this claim."""
-    files: str | None = None
-    """Digest of the files that a creation for this claim mounts."""
+    files: tuple[str, ...] | None = None
+    """For each file that a creation for this claim mounts 8 digits of where, and 8 of what if it has a file id."""
     keys: tuple[str, ...] | None = None
     """Keys of metadata that a creation for this claim sets."""
     uploads: bool = False

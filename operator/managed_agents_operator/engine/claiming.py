@@ -17,7 +17,7 @@ from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.conditions import READY, said
 from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.looks import Absent, Found, LookSession, LookTokens
-from managed_agents_operator.engine.mounts import Entry, declared_files, rendered
+from managed_agents_operator.engine.mounts import Entry, declared, rendered
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.retiring import retire
 from managed_agents_operator.engine.searching import SEARCHING, UNTIL_THEN, elsewhere, oldest_live, rfc3339, seek
@@ -222,15 +222,15 @@ def _mounts(v: View, one: Remote, claim: Claim | None, *, made: bool) -> list[En
     wanted, there = v.resource.spec.resources, one.mounts or ()
     if claim is not None and claim.adopts:
         return rendered(wanted, there, ours=False)
-    return rendered(wanted, there, made=_files(v, claim if made else None))
+    born_with = {file[:8] for file in (claim.files or ())} if claim is not None and made else ()
+    return rendered(wanted, there, made=_files(v, claim if made else None), born_with=born_with)
 
 
 def _files(v: View, claim: Claim | None) -> dict[str, Source]:
-    """What went into the files of a session that was found: what the spec says, if it says what it said then."""
-    spec = v.resource.spec
-    if claim is None or claim.files is None or claim.files != declared_files(spec):
-        return {}
-    return {r.name: Source(kind="File", file_id=r.file.file_id) for r in spec.resources if r.file and r.file.file_id}
+    """What went into the files of a session that was found: what the spec says, where it says what it said then."""
+    born_with = (claim.files or ()) if claim is not None else ()
+    known = (r for r in v.resource.spec.resources if r.file and r.file.file_id and declared(r) in born_with)
+    return {r.name: Source(kind="File", file_id=r.file.file_id) for r in known if r.file}
 
 
 def claim_afresh(v: View, report: Report = CREATING, files: Mapping[str, Source] = MappingProxyType({})) -> Guard:

@@ -7,7 +7,7 @@ which version of what, stands beside it in status (`source`), since the API tell
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from managed_agents_operator.api.resources import Resource
@@ -42,12 +42,14 @@ def rendered(
     made: Mapping[str, Source] | None = None,
     *,
     ours: bool = True,
+    born_with: Collection[str] = (),
 ) -> list[Entry]:
     """`status.resources`: under the names of the spec, all others under names of their own, the same in any order.
 
     `before` is what status shows: what went into a mount stays beside it. `made` says what went into each by name, for
     a session just made or found; of the mounts that it leaves out nothing is known. `ours` tells that a file which is
-    seen for the first time where the spec wants one is ours, of which the answer was lost.
+    seen for the first time where the spec wants one is ours, of which the answer was lost; `born_with` (see `where`)
+    are the places of files that the session was made with, whatever the spec says now.
     """
     pairs, free = paired(wanted, mounts)
     known: Mapping[str | None, MountedResource] = {entry.id: entry for entry in before if entry.id}
@@ -60,7 +62,8 @@ def rendered(
         entry = known.get(mount.id) if mount.id else None
         name = _free_name(entry.name if entry and entry.source else _given(mount), taken, _given(mount))
         taken.add(name)
-        out.append(_entry(name, mount, entry.source if entry else None))
+        native = mount.mount_path is not None and where(rooted(mount.mount_path)) in born_with
+        out.append(_entry(name, mount, entry.source if entry else UNKNOWN if native and mount.id else None))
     return out
 
 
@@ -111,10 +114,20 @@ def _entry(name: str, mount: Mount, source: Source | None) -> Entry:
     return {k: v for k, v in known.items() if v is not None}
 
 
-def declared_files(spec: SessionSpec) -> str | None:
-    """Digest of the files that the spec names by id; None where there are none."""
-    files = [[r.name, r.file.mount_path, r.file.file_id] for r in spec.resources if r.file and r.file.file_id]
-    return digest(sorted(files)) if files else None
+def declared_files(spec: SessionSpec) -> tuple[str, ...] | None:
+    """Where each file of the spec lies, and which it is, as a claim holds it; None where there are none."""
+    return tuple(sorted(declared(r) for r in spec.resources if r.file)) or None
+
+
+def declared(wish: Resource) -> str:
+    """One file as a claim holds it."""
+    what = digest(wish.file.file_id)[:8] if wish.file and wish.file.file_id else ""
+    return where(place(wish)) + what
+
+
+def where(path: str) -> str:
+    """A rooted path, in 8 digits."""
+    return digest(path)[:8]
 
 
 def _same(wish: Resource, mounted: Mount) -> bool:
