@@ -31,6 +31,7 @@ class Inventory:
         self._own: dict[str, FakeFile] = {}
         self._listed = False
         self._listed_at = float("-inf")
+        self._listed_in: str | None = None
         self._versions: dict[Named, Version] | None = None
         self._others: list[Mapping[str, Any]] = []
 
@@ -43,6 +44,7 @@ class Inventory:
         began = self._clock.monotonic()
         young = {id: file for id, file in self._own.items() if began - file.made_at <= self._api.file_lag}
         self._own, self._listed, self._listed_at = young | there, True, began
+        self._listed_in = self._api.workspace
 
     def uploaded(self, file: FakeFile) -> None:
         self._own[file.id] = file
@@ -52,7 +54,7 @@ class Inventory:
 
     def uploads(self, uid: str) -> tuple[OwnFile, ...] | None:
         """Those of one resource; None before the first listing."""
-        if not self._listed:
+        if not self._listed or (self._api.names_workspace and self._listed_in != self._api.workspace):
             return None
         begin = f"k8s-{CLUSTER_ID}-{uid}-"
         mine = [file for file in self._own.values() if file.name.startswith(begin)]

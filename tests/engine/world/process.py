@@ -145,8 +145,12 @@ class Operator:
             fault = fault or self._trouble(self, running.at)
         if uid not in self.running:
             return None
-        with self._history.acting(self.cells[uid].body if uid in self.cells else None):
-            over = running.go_on(fault)
+        try:
+            with self._history.acting(self.cells[uid].body if uid in self.cells else None):
+                over = running.go_on(fault)
+        except BaseException:
+            self.running.pop(uid, None)
+            raise
         if not over:
             return running.at
         del self.running[uid]
