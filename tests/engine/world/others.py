@@ -18,7 +18,8 @@ class Others:
     def create_outside(self: FakeApi, id: str) -> None:
         """A session of their own."""
         made = FakeSession(id, self._clock.monotonic(), self._clock.stamp(), "agent_1", "theirs", {}, "")
-        made.theirs["theirs"] = made.metadata["theirs"] = "kept"
+        if self.keeps_metadata:
+            made.theirs["theirs"] = made.metadata["theirs"] = "kept"
         self.sessions.setdefault(id, made)
 
     def archive_outside(self: FakeApi, id: str) -> None:

@@ -51,8 +51,6 @@ class Outlook:
         """What is known of a resource without asking."""
         uid, id = resource.metadata.uid, resource.status.id
         absent = self._absent.get(id) if id else None
-        if id:
-            self.found.pop(uid, None)
         link = Link(
             blocked=self._blocked,
             retry_at=self._clock.monotonic() + 600 if self._blocked else None,

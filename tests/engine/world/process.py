@@ -67,6 +67,9 @@ class Operator:
             self.ring,
         )
 
+    def __repr__(self) -> str:
+        return self.name
+
     def ring(self, uid: str) -> None:
         if uid in self.cells:
             self._ready[uid] = None
