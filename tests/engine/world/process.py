@@ -109,11 +109,11 @@ class Operator:
 
     def sweep(self) -> None:
         """What the observatory does now and then."""
-        tracked = {}
+        tracked: dict[str, list[str]] = {}
         for uid, cell in self.cells.items():
             status = cell.status
             if (id := status.get("id")) and not status.get("archivedAt") and status.get("state") != "terminated":
-                tracked[id] = uid
+                tracked.setdefault(id, []).append(uid)
         for uid in self.cells if self.kind.sweep(tracked) else ():
             self.ring(uid)
 
