@@ -172,8 +172,7 @@ class Judge:
 
     def _counts(self) -> tuple[int, int, int]:
         """Of all that is done; searching is told, and that is written."""
-        objects = self._world.cluster.objects.values()
-        searching = any(_claimed(body) and not (body.get("status") or {}).get("id") for body in objects)
+        searching = any(_searched_for(body) for body in self._world.cluster.objects.values())
         writes = 0 if searching else self._world.cluster.writes
         return writes, self._world.api.creations, self._world.api.changes
 
@@ -183,11 +182,14 @@ class Judge:
         for name, body in self._world.cluster.objects.items():
             found |= {f"{name}.{part}": _timeless(body.get(part)) for part in ("metadata", "spec")}
             found |= {f"{name}.status.{k}": _timeless(v) for k, v in (body.get("status") or {}).items()}
+            if _searched_for(body):
+                del found[f"{name}.status.conditions"]
         return {k: v for k, v in found.items() if not k.endswith(".lastObservedAt")}
 
 
-def _claimed(body: dict[str, Any]) -> bool:
-    return "managedagents.dev/claim" in body["metadata"]["annotations"]
+def _searched_for(body: dict[str, Any]) -> bool:
+    claimed = "managedagents.dev/claim" in body["metadata"]["annotations"]
+    return claimed and not (body.get("status") or {}).get("id")
 
 
 def _timeless(value: Any) -> Any:
