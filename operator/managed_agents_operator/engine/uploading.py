@@ -124,6 +124,9 @@ def spare(v: View, report: Report | None) -> Verdict | None:
         return None
     if v.sight.uploads is None:
         return Ask(LookUploads(EVER), report)
+    # What goes with its resource is never looked for again: an upload without an answer is waited for.
+    if v.deleting and (due := doubt_due(v)) is not None:
+        return Ask(LookUploads(v.now), report) if v.now >= due else Rest(report, until=due)
     late = last_arrivals(v)
     if not v.deleting and late <= v.now and v.sight.uploads_at < late:
         return Ask(LookUploads(late), report)
@@ -151,4 +154,5 @@ def may_be_there(v: View) -> bool:
         e.source and e.source.kind in ("ConfigMap", "Secret") and e.source.file_id
         for e in v.resource.status.resources or ()
     )
-    return told or bool(v.claim and v.claim.uploads) or bool(v.sight.uploads)
+    announced = bool(v.claim and v.claim.uploads) or v.memory.upload_doubt is not None
+    return told or announced or bool(v.sight.uploads)

@@ -17,13 +17,12 @@ from tests.engine.world.outlook import NOT_FOUND
 
 from managed_agents_operator.api.resources import Resource
 from managed_agents_operator.api.session import Session
-from managed_agents_operator.engine.errors import Consequence, Failure
+from managed_agents_operator.engine.errors import ClusterUnreachable, Consequence, Failure
 from managed_agents_operator.engine.external import Discarded, Rotated, Uploaded, Version
 from managed_agents_operator.engine.looks import Absent, Content, LookContents, OwnFile
 from managed_agents_operator.engine.remote import Remote
 
-UNREAD = Failure(Consequence.LATER, "SecretMissing", "the cluster does not answer")
-CHANGED = Failure(Consequence.LATER, "CallRefused", "the content changed while it was on its way")
+AGAIN = Failure(Consequence.LATER, "Progressing", "it changed, or could not be read: it is read again")
 
 
 class Contents(Calls):
@@ -35,13 +34,13 @@ class Contents(Calls):
 
     # reading
 
-    async def _read(self, wish: Resource) -> tuple[bytes, Version] | str | Failure:
-        """What stands in the source of a mount: its bytes, or in words what is missing."""
+    async def _read(self, wish: Resource) -> tuple[bytes, Version] | str:
+        """What stands in the source of a mount: its bytes, or in words what is missing. Raises `ClusterUnreachable`."""
         ref = wish.source
         if ref is None:
             raise AssertionError(f"{wish.name} has no source")
         if await gate("read_source", done=False):
-            return UNREAD
+            raise ClusterUnreachable("the API server does not answer")
         found = self._cluster.sources.objects.get((ref.kind, ref.name))
         if found is None:
             return f"{ref.kind} {ref.name} does not exist"
@@ -49,40 +48,44 @@ class Contents(Calls):
             return f"{ref.key} in {ref.kind} {ref.name} is missing"
         return found.value, Version(found.uid, found.version)
 
-    async def _contents(self, resource: Session, look: LookContents) -> Mapping[str, Content | str] | Failure:
+    async def _contents(self, resource: Session, look: LookContents) -> Mapping[str, Content | str]:
         out: dict[str, Content | str] = {}
         for name in look.mounts:
-            read = await self._read(_wish(resource, name))
-            if isinstance(read, Failure):
-                return read
+            read = await self._read(next(one for one in resource.spec.resources if one.name == name))
             if isinstance(read, str):
                 out[name] = read
             else:
                 out[name] = Content(digest_of(read[0]), read[1].uid, read[1].resource_version)
         return out
 
-    async def _tokens(self, resource: Session) -> dict[str, tuple[str, Version]] | str | Failure:
+    async def _tokens(self, resource: Session) -> dict[str, tuple[str, Version]] | str:
         """Tokens and versions by mount, or what is missing."""
         out = {}
         for wish in resource.spec.resources:
             if wish.github_repository and wish.source:
                 read = await self._read(wish)
-                if isinstance(read, str | Failure):
+                if isinstance(read, str):
                     return read
                 out[wish.name] = (read[0].decode().strip(), read[1])
         return out
 
+    async def _read_now(self, resource: Session, mount: str) -> tuple[bytes, Version] | Failure:
+        """The same as an answer, for a call that is surely not made without it."""
+        try:
+            read = await self._read(next(one for one in resource.spec.resources if one.name == mount))
+        except ClusterUnreachable:
+            return AGAIN
+        return Failure(Consequence.LATER, "SecretMissing", read) if isinstance(read, str) else read
+
     # changing
 
     async def upload(self, resource: Session, mount: str, digest: str) -> Uploaded | Failure:
-        read = await self._read(_wish(resource, mount))
+        read = await self._read_now(resource, mount)
         if isinstance(read, Failure):
             return read
-        if isinstance(read, str):
-            return Failure(Consequence.LATER, "SecretMissing", read)
         content, version = read
         if digest_of(content) != digest:
-            return CHANGED
+            return AGAIN
         name = upload_name(resource.metadata.uid, mount, digest)
         post = partial(self._post, "upload", lambda: True) if self._api.late_uploads else partial(self._call, "upload")
         answer = await post(lambda: self._api.upload(name, content))
@@ -105,11 +108,9 @@ class Contents(Calls):
         return answer if isinstance(answer, Failure) else self.put(answer)
 
     async def rotate(self, resource: Session, id: str, mount_id: str, mount: str) -> Rotated | Failure:
-        read = await self._read(_wish(resource, mount))
+        read = await self._read_now(resource, mount)
         if isinstance(read, Failure):
             return read
-        if isinstance(read, str):
-            return Failure(Consequence.LATER, "SecretMissing", read)
         token, version = read[0].decode().strip(), read[1]
         answer = await self._call("rotate", lambda: self._api.rotate(id, mount_id, token))
         return answer if isinstance(answer, Failure) else Rotated(version)
@@ -120,7 +121,3 @@ class Contents(Calls):
             return answer
         self.inventory.discarded(upload)
         return Discarded(upload)
-
-
-def _wish(resource: Session, name: str) -> Resource:
-    return next(one for one in resource.spec.resources if one.name == name)

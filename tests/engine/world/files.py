@@ -41,6 +41,15 @@ class FakeFiles:
         self._ids = itertools.count(1)
         self.there: dict[str, FakeFile] = {}
         self.contents: dict[str, bytes] = {}
+        self.absent: set[str] = set()
+        """Ids of files that are made only when all trouble is over."""
+
+    def appear(self) -> None:
+        """Whatever file was asked for in vain is there now."""
+        for id in sorted(self.absent):
+            self.contents[id] = id.encode()
+            self.there[id] = FakeFile(id, "late", self.contents[id], self._clock.monotonic())
+        self.absent.clear()
 
     def add(self, name: str, content: bytes) -> FakeFile:
         file = FakeFile(f"file_{next(self._ids)}", name, content, self._clock.monotonic())

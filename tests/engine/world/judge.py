@@ -114,7 +114,7 @@ class Judge:
         spec, status = body["spec"], body["status"]
         self._as_it_looks(name, status, session)
         if session.ended:
-            judge_ends.ended(name, spec, session, ready)
+            judge_ends.ended(name, spec, session, ready, self._excuses(body))
             return
         if ready["reason"] in STALLED:
             rejected = ready["reason"] != "ImmutableChanged" or spec.get("onImmutableChange") != "Replace"
@@ -167,29 +167,35 @@ class Judge:
         world.start()
         world.settle()
         deeds = [(deed.what, deed.target) for deed in api.history.deeds[done:]]
-        changed = [one for one in zip(told, self._lasting(), strict=False) if one[0] != one[1]]
+        changed = {k: (told.get(k), v) for k, v in self._lasting().items() if told.get(k) != v}
         assert self._counts() == before, f"a process that starts finds something to do: {deeds} {changed}"
         assert not changed, f"a process that starts tells something else: {changed}"
 
     def _counts(self) -> tuple[int, int, int]:
         """Of all that is done; searching is told, and that is written."""
-        objects = self._world.cluster.objects.values()
-        searching = any(_claimed(body) and not (body.get("status") or {}).get("id") for body in objects)
+        searching = any(_searched_for(body) for body in self._world.cluster.objects.values())
         writes = 0 if searching else self._world.cluster.writes
         return writes, self._world.api.creations, self._world.api.changes
 
-    def _lasting(self) -> list[Any]:
-        """All objects without their versions and times."""
-        return [_timeless(body) for body in self._world.cluster.objects.values()]
+    def _lasting(self) -> dict[str, Any]:
+        """What all objects say, without their versions and times."""
+        found = {}
+        for name, body in self._world.cluster.objects.items():
+            found |= {f"{name}.{part}": _timeless(body.get(part)) for part in ("metadata", "spec")}
+            found |= {f"{name}.status.{k}": _timeless(v) for k, v in (body.get("status") or {}).items()}
+            if _searched_for(body):
+                del found[f"{name}.status.conditions"]
+        return {k: v for k, v in found.items() if not k.endswith(".lastObservedAt")}
 
 
-def _claimed(body: dict[str, Any]) -> bool:
-    return "managedagents.dev/claim" in body["metadata"]["annotations"]
+def _searched_for(body: dict[str, Any]) -> bool:
+    claimed = "managedagents.dev/claim" in body["metadata"]["annotations"]
+    return claimed and not (body.get("status") or {}).get("id")
 
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        moving = ("resourceVersion", "lastObservedAt", "lastTransitionTime")
+        moving = ("resourceVersion", "lastTransitionTime")
         return {k: _timeless(v) for k, v in value.items() if k not in moving}
     return [_timeless(one) for one in value] if isinstance(value, list) else value
 

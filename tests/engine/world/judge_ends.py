@@ -21,13 +21,17 @@ def limited(spec: Mapping[str, Any]) -> bool:
     return bool(spec.get("archived") or spec.get("ttlSecondsAfterIdle") or spec.get("ttlSecondsAfterCreation"))
 
 
-def ended(name: str, spec: Mapping[str, Any], session: FakeSession, ready: Mapping[str, Any]) -> None:
-    """Why it ended is told: by our own hand or not."""
+def ended(
+    name: str, spec: Mapping[str, Any], session: FakeSession, ready: Mapping[str, Any], excuses: list[str]
+) -> None:
+    """Why it ended is told: by our own hand or not. Where another one was to come, there may be `excuses`."""
     allowed = {"ImmutableChanged", *OUTSIDE}
     if spec.get("archived"):
         allowed = {"Archived"} if session.archived_by_us and session.archived_at else {"Archived", *OUTSIDE}
     elif limited(spec) or session.archived_by_us:
         allowed |= {"Archived"}
+    if "Replace" in (spec.get("onImmutableChange"), spec.get("onLost")) and not spec.get("archived"):
+        allowed |= set(excuses)
     assert ready["reason"] in allowed, f"{name}: {session.id} has ended: {ready}"
 
 

@@ -20,7 +20,7 @@ from tests.engine.world.outlook import FAILURES, NOT_FOUND
 from managed_agents_operator.api.resources import Resource
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.claim import Claim, Marker
-from managed_agents_operator.engine.errors import Consequence, Failure
+from managed_agents_operator.engine.errors import ClusterUnreachable, Consequence, Failure
 from managed_agents_operator.engine.external import Changes, Made, Sent
 from managed_agents_operator.engine.looks import (
     Absent,
@@ -98,7 +98,7 @@ class FakeKind(Contents):
     async def observe(self, resource: Session, look: Look) -> Any | Failure:
         if isinstance(look, LookTokens):
             tokens = await self._tokens(resource)
-            return tokens if isinstance(tokens, str | Failure) else ""
+            return tokens if isinstance(tokens, str) else ""
         if isinstance(look, LookContents):
             return await self._contents(resource, look)
         if isinstance(look, LookOwner):
@@ -157,9 +157,12 @@ class FakeKind(Contents):
         self, resource: Session, claim: Claim, files: Mapping[str, str], still: Callable[[], bool]
     ) -> Made | Failure:
         meta, spec = resource.metadata, resource.spec
-        tokens = await self._tokens(resource)
-        if isinstance(tokens, str | Failure):
-            return tokens if isinstance(tokens, Failure) else Failure(Consequence.LATER, "SecretMissing", tokens)
+        try:
+            tokens = await self._tokens(resource)
+        except ClusterUnreachable:
+            tokens = "a Secret can't be read now"
+        if isinstance(tokens, str):
+            return Failure(Consequence.LATER, "SecretMissing", tokens)
         owner = f"{CLUSTER_ID}/{meta.namespace}/{meta.name}"
         pairs = {**(spec.metadata or {}), **Marker(claim.uid, claim.n, claim.digest, owner).metadata}
         mounts = [wired(one, files, {name: token for name, (token, _) in tokens.items()}) for one in spec.resources]

@@ -120,6 +120,7 @@ class MountStory(Stage):
         self.open(lag, flight, server)
         api, sources = self.world.api, self.world.cluster.sources
         api.mounter.copies_files, api.mounter.roots_paths = files
+        api.files.absent = set(told(missing=["file_nowhere"]))
         api.late_uploads = "late uploads" in ON
         api.file_lag = lag if "file lag" in ON else 0.0
         for text in (b"first", b"second"):

@@ -67,6 +67,9 @@ class Operator:
             self.ring,
         )
 
+    def __repr__(self) -> str:
+        return self.name
+
     def ring(self, uid: str) -> None:
         if uid in self.cells:
             self._ready[uid] = None
@@ -106,11 +109,11 @@ class Operator:
 
     def sweep(self) -> None:
         """What the observatory does now and then."""
-        tracked = {}
+        tracked: dict[str, list[str]] = {}
         for uid, cell in self.cells.items():
             status = cell.status
             if (id := status.get("id")) and not status.get("archivedAt") and status.get("state") != "terminated":
-                tracked[id] = uid
+                tracked.setdefault(id, []).append(uid)
         for uid in self.cells if self.kind.sweep(tracked) else ():
             self.ring(uid)
 
@@ -145,8 +148,12 @@ class Operator:
             fault = fault or self._trouble(self, running.at)
         if uid not in self.running:
             return None
-        with self._history.acting(self.cells[uid].body if uid in self.cells else None):
-            over = running.go_on(fault)
+        try:
+            with self._history.acting(self.cells[uid].body if uid in self.cells else None):
+                over = running.go_on(fault)
+        except BaseException:
+            self.running.pop(uid, None)
+            raise
         if not over:
             return running.at
         del self.running[uid]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.engine.world.mounts import FakeMount
 
 
-@dataclass
+@dataclass(repr=False)
 class FakeSession:
     """One session. `runs_until` is when its turn ends; `events` are (id, type, text), by whom they were sent first."""
 
@@ -30,6 +30,9 @@ class FakeSession:
     theirs: dict[str, str] = field(default_factory=dict)
     """Pairs of metadata that other people set and that must stay."""
     archived_by_us: bool = False
+
+    def __repr__(self) -> str:
+        return self.id
 
     @property
     def ended(self) -> bool:

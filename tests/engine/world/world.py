@@ -86,8 +86,9 @@ class World:
             operator.kind.grant()
 
     def calm(self) -> None:
-        """No more trouble: every agent is there, the key is right, and one process works."""
+        """No more trouble: every agent and file is there, the key is right, and one process works."""
         self.armed.clear()
+        self.api.files.appear()
         self.api.bad_agents = set()
         self.api.files.put("file_nowhere", b"there at last")
         self.api.key_works, self.api.workspace = True, self.api.home
