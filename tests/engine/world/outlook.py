@@ -84,8 +84,8 @@ class Outlook:
         """Whether there was a sweep yet."""
         return self._swept_at is not None
 
-    def sweep(self, tracked: Mapping[str, str]) -> bool:
-        """One full sweep; `tracked` is session id to uid of what has not ended by its status.
+    def sweep(self, tracked: Mapping[str, list[str]]) -> bool:
+        """One full sweep; `tracked` is session id to uids of what has not ended by its status.
 
         Answers whether all should be rung: at the first one, and when the key is refused or works again.
         """
@@ -102,7 +102,7 @@ class Outlook:
         self._blocked = FAILURES["blocked"]
         return self._blocked
 
-    def _look_over(self, tracked: Mapping[str, str]) -> None:
+    def _look_over(self, tracked: Mapping[str, list[str]]) -> None:
         began = self._clock.monotonic()
         self.answered()
         listed = {s.id: self.put(s) for s in self._api.listed(archived=False)}
@@ -111,12 +111,12 @@ class Outlook:
                 self._ring(one.marker.uid)
         self._swept_at = began
         gone = set()
-        for id, uid in tracked.items():
-            if id in listed:
-                self._ring(uid)
-            elif id not in self._absent and not ((r := self._seen.get(id)) and r.seen_at >= began):
+        for id, uids in tracked.items():
+            unseen = id not in self._absent and not ((r := self._seen.get(id)) and r.seen_at >= began)
+            if id not in listed and unseen:
                 gone |= {id} - self._missing.keys()
                 self._missing[id] = began
+            for uid in uids if id in listed or unseen else ():
                 self._ring(uid)
         if len(gone) > FEW and len(gone) > PART * len(tracked):
             self._mass |= gone
