@@ -12,6 +12,7 @@ from tests.engine.views import (
     claim,
     digest_of,
     found,
+    known,
     marker,
     memory,
     refusal,
@@ -39,13 +40,16 @@ CLAIM = claim(adopts=ID, digest=digest_of(WISH))
 LOOK = LookSession(ID)
 BARE = remote(marked={})
 THEIRS = LookOwner("team", "other")
+ENDS = spec(sessionId=ID, archived=True)
+HALF = claim(adopts="sesn_9")
+HALF_LOOK = LookSession("sesn_9")
 
 
 def _asks(seen=None, *, claimed=CLAIM, wish=WISH, memory_=None, status=None, link=None, more=None, **sight):
     of = resource(wish=wish, claimed=claimed, status=status)
     looks = {**({LOOK: seen} if seen is not None else {}), **(more or {})}
-    known = {"link": link} if link else {}
-    return view(of, memory_=memory_ or memory(), seen=looks, **known, **sight)
+    shown = {"link": link} if link else {}
+    return view(of, memory_=memory_ or memory(), seen=looks, **shown, **sight)
 
 
 def _left(owner="cluster-1/team/other", uid="uid-x"):
@@ -73,7 +77,37 @@ ORDER = [
         _asks(BARE, claimed=claim(adopts=ID, digest="other")),
         "repair n=1",
     ),
-    ("a claim for another session too", _asks(BARE, claimed=claim(adopts="sesn_9")), "repair n=1"),
+    ("a claim for another session: is that ours by now?", _asks(BARE, claimed=HALF), "look: Session sesn_9"),
+    (
+        "our marker is on it: it was adopted, and goes to status",
+        _asks(BARE, claimed=HALF, more={HALF_LOOK: remote(id="sesn_9")}),
+        "record sesn_9",
+    ),
+    (
+        "it is not: the claim is written anew",
+        _asks(BARE, claimed=HALF, more={HALF_LOOK: remote(id="sesn_9", marked={})}),
+        "repair n=1",
+    ),
+    (
+        "somebody else's is: likewise",
+        _asks(BARE, claimed=HALF, more={HALF_LOOK: remote(id="sesn_9", marked=marker(uid="uid-x"))}),
+        "repair n=1",
+    ),
+    (
+        "it is not there: likewise",
+        _asks(BARE, claimed=HALF, more={HALF_LOOK: Absent("wrkspc_1", NOW)}),
+        "repair n=1",
+    ),
+    (
+        "another workspace does not have it: that says nothing",
+        _asks(BARE, claimed=HALF, more={HALF_LOOK: Absent("wrkspc_2", NOW)}, link=Link(workspace="wrkspc_2")),
+        "rest: WrongWorkspace/Stalled",
+    ),
+    (
+        "the spec names none any more: looked at all the same",
+        _asks(claimed=HALF, wish=spec()),
+        "look: Session sesn_9",
+    ),
     (
         "what a creation of an earlier day made is searched for first",
         _asks(BARE, claimed=claim()),
@@ -101,9 +135,16 @@ ORDER = [
         "repair n=1",
     ),
     (
-        "an archive without a session: nothing is adopted",
-        _asks(wish=spec(sessionId=ID, archived=True)),
-        "rest: Archived/Synced",
+        "to be archived: adopted first",
+        _asks(wish=ENDS),
+        f"look: Session {ID}",
+    ),
+    ("marked too", _asks(BARE, wish=ENDS), "update adopt of metadata"),
+    ("and recorded", _asks(remote(marked=MARK), wish=ENDS), f"record {ID}"),
+    (
+        "and archived then",
+        _asks(wish=ENDS, status=known(), remote=remote(marked=MARK)),
+        f"archive {ID}",
     ),
 ]
 

@@ -13,7 +13,6 @@ from tests.engine.views import (
     living,
     marker,
     memory,
-    ready,
     refusal,
     remote,
     resource,
@@ -23,8 +22,7 @@ from tests.engine.views import (
 )
 from tests.engine.wording import words
 
-from managed_agents_operator.engine.ending import terminal
-from managed_agents_operator.engine.expiring import archiving, as_wished, idle_until, idled, instant, wakes_at
+from managed_agents_operator.engine.expiring import archiving, idle_until, idled, instant, wakes_at
 from managed_agents_operator.engine.ladder import decide
 from managed_agents_operator.engine.looks import LookStop, Stop
 
@@ -193,44 +191,6 @@ def test_expiring(rung, reason, v, expected):
 )
 def test_among_the_others(reason, v, expected):
     assert words(decide(v)) == expected, reason
-
-
-WISHED = [
-    ("nobody wished it", living(), -5, None),
-    ("spec.archived", _wished(), -5, "spec.archived is true"),
-    ("after its time", _old(40), -5, "spec.ttlSecondsAfterCreation is over"),
-    ("before its time: somebody else", _old(46), -5, None),
-    ("idle for long enough", _idle(), -5, "spec.ttlSecondsAfterIdle is over"),
-    ("not for long enough: somebody else", _idle(ttl=36), -5, None),
-    ("nobody knows when", _old(40), None, None),
-    (
-        "once told it stays, although the time was taken out of the spec",
-        living(
-            status={"conditions": [ready("Archived", "the session was archived: spec.ttlSecondsAfterIdle is over")]}
-        ),
-        -5,
-        "spec.ttlSecondsAfterIdle is over",
-    ),
-    (
-        "that somebody else did it stays too, although it would have been time since",
-        _old(46, status={"conditions": [ready("ArchivedOutside", status="False")]}),
-        -5,
-        None,
-    ),
-]
-
-
-@pytest.mark.parametrize(("reason", "of", "at", "expected"), WISHED, ids=[row[0] for row in WISHED])
-def test_whose_wish_it_was(reason, of, at, expected):
-    assert as_wished(view(of), stamp(at) if at is not None else "at noon") == expected
-
-
-def test_the_same_is_told_over_and_over():
-    """From what stands in the conditions, the same message follows."""
-    v = view(_idle(), remote=remote(archived_at=stamp(-5)))
-    report = terminal(v).report
-    told = {"conditions": [ready(report.ready, report.message)], "archivedAt": stamp(-5)}
-    assert terminal(view(living(status=told))).report.message == report.message
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.engine.mounted import (
     mounted_view,
     repo,
 )
-from tests.engine.views import memory
+from tests.engine.views import NOW, memory
 
 from managed_agents_operator.engine.mounting import mount_notes
 
@@ -50,9 +50,15 @@ NOTES = [
     ),
     (
         "no such file",
-        mounted_view([DATA], memory_=memory(missing={"file_1": "the API has no file file_1: mend fileId"})),
+        mounted_view([DATA], memory_=memory(no_files={"file_1": NOW - 5})),
         "UpdateRefused",
-        "spec.resources[data].file: the API has no file file_1",
+        "the API has no file file_1: mend spec.resources[data].file.fileId",
+    ),
+    (
+        "no such file of another mount",
+        mounted_view([DATA], memory_=memory(no_files={"file_9": NOW - 5})),
+        "Progressing",
+        "being brought to the spec",
     ),
     ("refused", mounted_view([DATA], memory_=held("mount/data/file_1")), "UpdateRefused", "the API refused it"),
     (

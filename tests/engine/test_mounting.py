@@ -30,6 +30,8 @@ from tests.engine.wording import words
 from managed_agents_operator.engine.looks import LookFile
 from managed_agents_operator.engine.mounting import mounting, mounts_due
 
+NINE = {**DATA, "file": {**DATA["file"], "fileId": "file_9"}}
+"""Another file in the place of the first."""
 FILES = [
     ("nothing wanted, nothing there", mounted_view(), "passed over"),
     ("an answer that did not tell of mounts", mounted_view([DATA], None), "passed over"),
@@ -42,13 +44,13 @@ FILES = [
     ("a server that gives mounts no id", mounted_view([DATA], [at("/data.csv", id=None)]), "passed over"),
     (
         "another file by now: is it there at all?",
-        mounted_view([{**DATA, "file": {**DATA["file"], "fileId": "file_9"}}], [at("/data.csv")], [THERE]),
+        mounted_view([NINE], [at("/data.csv")], [THERE]),
         "look: File file_9",
     ),
     (
         "it is: the old one goes first",
         mounted_view(
-            [{**DATA, "file": {**DATA["file"], "fileId": "file_9"}}],
+            [NINE],
             [at("/data.csv")],
             [THERE],
             seen={LookFile("file_9"): True},
@@ -57,13 +59,23 @@ FILES = [
     ),
     (
         "it is not: the old one stays",
-        mounted_view(
-            [{**DATA, "file": {**DATA["file"], "fileId": "file_9"}}],
-            [at("/data.csv")],
-            [THERE],
-            memory_=memory(missing={"file_9": "the API has no file file_9: mend fileId"}),
-        ),
+        mounted_view([NINE], [at("/data.csv")], [THERE], memory_=memory(no_files={"file_9": NOW - 5})),
         "passed over",
+    ),
+    (
+        "it was not ten minutes ago: asked again",
+        mounted_view([NINE], [at("/data.csv")], [THERE], memory_=memory(no_files={"file_9": NOW - 600})),
+        "look: File file_9",
+    ),
+    (
+        "another one is not: nothing of this one",
+        mounted_view([NINE], [at("/data.csv")], [THERE], memory_=memory(no_files={"file_8": NOW - 5})),
+        "look: File file_9",
+    ),
+    (
+        "what is not there holds up no other",
+        mounted_view([NINE, OTHER], [at("/data.csv")], [THERE], memory_=memory(no_files={"file_9": NOW - 5})),
+        "mount file_2 as other",
     ),
     (
         "ours, of which nobody knows any more what it holds: mounted anew",
@@ -205,3 +217,8 @@ def test_when_the_next_refused_one_is_due():
     kept = memory(refusals={**refusals, "upload/x": refusal(until=NOW - 1), "title": refusal(until=NOW + 5)})
     assert mounts_due(mounted_view([DATA], memory_=kept)) == NOW + 30
     assert mounts_due(mounted_view([DATA])) is None
+
+
+def test_when_a_file_that_is_not_there_is_asked_for_again():
+    v = mounted_view([NINE], [at("/data.csv")], [THERE], memory_=memory(no_files={"file_9": NOW - 5}))
+    assert mounts_due(v) == NOW - 5 + v.terms.refused_retry

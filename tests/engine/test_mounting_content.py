@@ -29,7 +29,20 @@ from tests.engine.views import ID, NOW
 from tests.engine.wording import words
 
 from managed_agents_operator.engine.external import Version
-from managed_agents_operator.engine.mounting import mounting
+from managed_agents_operator.engine.mounting import clearing, mounting
+
+CONF_AT = (at("/conf"),)
+
+
+def _changed(mounts=CONF_AT, uploads=BETTER, **fields):
+    """A ConfigMap changed, and the new content is mounted."""
+    known = {"claimed": UPLOADS, "uploads": uploads, "uploads_at": NOW, "sources": {CM: NEW}, **fields}
+    return mounted_view([CONF], mounts, [BETTER_THERE], **known)
+
+
+BETTER_THERE = entry("conf", "/conf", {**UPLOAD, "resourceVersion": "2", "fileId": "file_up2"})
+SETTLED = _changed()
+BY_ID = {**CONF, "file": DATA["file"]}
 
 CONTENT = [
     ("a ConfigMap: what does it hold?", mounted_view([CONF], claimed=UPLOADS, uploads=()), "look: Contents"),
@@ -69,20 +82,8 @@ CONTENT = [
         "mount file_up2 as conf",
     ),
     (
-        "all is there: what is of no use any more goes",
-        mounted_view(
-            [CONF],
-            [at("/conf")],
-            [entry("conf", "/conf", {**UPLOAD, "resourceVersion": "2", "fileId": "file_up2"})],
-            claimed=UPLOADS,
-            uploads=BETTER,
-            sources={CM: NEW},
-        ),
-        "discard file_up",
-    ),
-    (
-        "not while something is still to be mounted",
-        mounted_view([CONF], claimed=UPLOADS, uploads=BETTER, sources={CM: None}),
+        "all is there: what is of no use any more is no matter of this rung",
+        SETTLED,
         "passed over",
     ),
     (
@@ -102,15 +103,9 @@ CONTENT = [
         "look: Contents",
     ),
     (
-        "its file id now: the upload is of no use any more",
-        mounted_view(
-            [{**CONF, "file": DATA["file"]}],
-            [at("/data.csv")],
-            [entry("conf", "/data.csv", FILE)],
-            claimed=UPLOADS,
-            uploads=UP,
-        ),
-        "discard file_up",
+        "its file id now: nor is that upload",
+        mounted_view([BY_ID], [at("/data.csv")], [entry("conf", "/data.csv", FILE)], claimed=UPLOADS, uploads=UP),
+        "passed over",
     ),
 ]
 
@@ -163,6 +158,47 @@ TOKENS = [
         "passed over",
     ),
 ]
+
+CLEARING = [
+    ("what is of no use any more goes", SETTLED, "discard file_up"),
+    (
+        "its file id now: the upload is of no use any more",
+        mounted_view(
+            [BY_ID],
+            [at("/data.csv")],
+            [entry("conf", "/data.csv", FILE)],
+            claimed=UPLOADS,
+            uploads=UP,
+            uploads_at=NOW,
+        ),
+        "discard file_up",
+    ),
+    ("on a fresh look alone", _changed(seen_at=NOW - 9), f"look: Session {ID}"),
+    ("what is there is looked for first", _changed(uploads=None), "look: Uploads"),
+    (
+        "nor is a list believed that another key may have been shown",
+        _changed(uploads=None, seen_at=NOW - 9),
+        f"look: Session {ID}",
+    ),
+    (
+        "not while something is still to be mounted",
+        mounted_view([CONF], claimed=UPLOADS, uploads=BETTER, uploads_at=NOW, sources={CM: None}),
+        "passed over",
+    ),
+    ("an answer that did not tell of mounts", _changed(mounts=None), "passed over"),
+    (
+        "there never were any",
+        mounted_view([DATA], [at("/data.csv")], [entry("data", "/data.csv", FILE)]),
+        "passed over",
+    ),
+    ("all are in use", _changed(uploads=BETTER[1:]), "passed over"),
+]
+
+
+@pytest.mark.parametrize(("reason", "v", "expected"), CLEARING, ids=[row[0] for row in CLEARING])
+def test_clearing(reason, v, expected):
+    assert words(clearing(v)) == expected
+
 
 ROWS = [*CONTENT, *TOKENS]
 

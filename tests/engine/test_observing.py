@@ -34,6 +34,8 @@ LOOKS_ON = {"managementPolicy": "Observe"}
 WISH = spec(sessionId=ID, **LOOKS_ON)
 THEIRS = marker(uid="uid-x")
 GONE = Absent("wrkspc_1", NOW)
+FORGOTTEN = "archivedAt, cost, deploymentId, id, idleSince, kickoff, stats, stopReason, usage, workspaceId"
+"""What an earlier session left in status goes."""
 
 
 def _sees(*, wish=WISH, status=None, **fields):
@@ -54,12 +56,12 @@ FIRST = [
     (
         "seen: it goes to status",
         view(resource(wish=WISH), seen={LookSession(ID): remote(marked={})}),
-        "rest: nothing to say knowing archivedAt, cost, deploymentId, id, idleSince, stats, stopReason, usage",
+        f"rest: nothing to say knowing {FORGOTTEN}",
     ),
     (
         "whosever it is",
         view(resource(wish=WISH), seen={LookSession(ID): remote(marked=THEIRS)}),
-        "rest: nothing to say knowing archivedAt, cost, deploymentId, id, idleSince, stats, stopReason, usage",
+        f"rest: nothing to say knowing {FORGOTTEN}",
     ),
     (
         "not there: told",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from tests.engine.views import FOREIGN, NOW, claim, living, memory, refusal, remote, resource, spec, view
 from tests.engine.wording import words
@@ -11,7 +14,15 @@ from managed_agents_operator.engine.external import Version
 from managed_agents_operator.engine.learning import guarded
 from managed_agents_operator.engine.looks import Content, LookContents, LookUploads, OwnFile
 from managed_agents_operator.engine.memory import Memory
-from managed_agents_operator.engine.uploading import EVER, all_needed, may_be_there, needed, spare
+from managed_agents_operator.engine.uploading import (
+    EVER,
+    all_needed,
+    doubt_due,
+    last_arrivals,
+    may_be_there,
+    needed,
+    spare,
+)
 from managed_agents_operator.engine.verdict import Ask, Report
 
 REPORT = Report("Creating", "it is being made", "Progressing", "it is being made")
@@ -66,15 +77,20 @@ ONE = [
     # without an answer
     ("no answer: looked for at once", _view(uploads=(), uploads_at=NOW - 9, memory_=_doubt(NOW - 2)), "look: Uploads"),
     (
-        "and again after a while",
+        "not again at once: others are not held up meanwhile",
         _view(uploads=(), uploads_at=NOW - 1, memory_=_doubt(NOW - 5, 3)),
-        "rest: Creating/Progressing",
+        "passed over",
+    ),
+    (
+        "but after a while",
+        _view(uploads=(), uploads_at=NOW - 8, memory_=_doubt(NOW - 15, 3)),
+        "look: Uploads",
     ),
     ("it came to light", _view(uploads=(UP,), memory_=_doubt(NOW - 5, 3)), None),
     (
         "for the whole time of doubt",
         _view(uploads=(), uploads_at=NOW - 5, memory_=_doubt(NOW - 80, 9)),
-        "rest: Creating/Progressing",
+        "passed over",
     ),
     ("after that once more", _view(uploads=(), uploads_at=NOW - 20, memory_=_doubt(NOW - 91, 9)), "look: Uploads"),
     (
@@ -106,9 +122,19 @@ ALL = [
         "upload d1 for cert",
     ),
     (
-        "one is refused: nothing is made",
+        "one is refused: nothing is made, and it is told why",
         _view(uploads=(), memory_=memory(refusals={"upload/conf": refusal()})),
-        "rest: Creating/Progressing",
+        "rest: Pending/UpdateRefused",
+    ),
+    (
+        "one is in doubt: nothing is made",
+        _view(uploads=(), uploads_at=NOW - 1, memory_=_doubt(NOW - 5, 3)),
+        "rest: Pending/Progressing",
+    ),
+    (
+        "it is looked for when that is due",
+        _view(uploads=(), uploads_at=NOW - 8, memory_=_doubt(NOW - 15, 3)),
+        "look: Uploads",
     ),
     ("all there", _view([DATA, CONF], uploads=(UP,)), {"conf": SOURCE}),
 ]
@@ -122,7 +148,15 @@ def test_all_before_a_creation(reason, v, expected):
 
 def test_a_refused_upload_is_tried_again_in_time():
     v = _view(uploads=(), memory_=memory(refusals={"upload/conf": refusal(until=NOW + 60)}))
-    assert all_needed(v, REPORT).until == NOW + 60
+    rest = all_needed(v, REPORT)
+    assert rest.until == NOW + 60
+    assert rest.report.message == "the API refused it"
+
+
+def test_one_in_doubt_is_looked_for_in_time():
+    v = _view(uploads=(), uploads_at=NOW - 1, memory_=_doubt(NOW - 5, 3))
+    assert all_needed(v, REPORT).until == doubt_due(v)
+    assert doubt_due(v) > NOW
 
 
 @pytest.mark.parametrize(
@@ -150,10 +184,20 @@ def test_what_stands_in_the_claim_stays():
     assert guard.claim == claim(n=3, replaces="sesn_0", by="process-0", uploads=True)
 
 
-def _lives(*used, claimed=UPLOADS, deleting=False, memory_=None, **sight):
+def _lives(*used, claimed=UPLOADS, deleting=False, memory_=None, uploads_at=NOW, **sight):
+    """Its uploads were listed a moment ago, if at all."""
     entries = [{"name": f, "id": f"r_{f}", "source": {"kind": "ConfigMap", "fileId": f}} for f in used]
     of = living(claimed=claimed, deleting=deleting, status={"resources": entries} if entries else {})
-    return view(of, remote=remote(mounts=()), memory_=memory_ or memory(), **sight)
+    seen = {"remote": remote(mounts=()), "uploads_at": uploads_at, **sight}
+    return view(of, memory_=memory_ or memory(), **seen)
+
+
+def _just_started(v):
+    return replace(v, process=replace(v.process, started=v.wall - timedelta(seconds=5)))
+
+
+ARRIVED = last_arrivals(_lives())
+"""An upload of the process before the one of these views has arrived by then, or never does."""
 
 
 A, B = OwnFile("file_a", "conf", "d0"), OwnFile("file_b", "conf", "d1")
@@ -162,6 +206,17 @@ SPARE = [
     ("there may be some: a look", _lives(), "look: Uploads"),
     ("status knows of some although the claim was put back", _lives("file_a", claimed=claim()), "look: Uploads"),
     ("none is there", _lives(uploads=()), "passed over"),
+    (
+        "of the process before this one some may have arrived since: a second look",
+        _lives(uploads=(A,), uploads_at=ARRIVED - 1),
+        "look: Uploads",
+    ),
+    ("a look since then counts", _lives(uploads=(A,), uploads_at=ARRIVED), "discard file_a"),
+    (
+        "while they may still arrive, what is known to be there goes",
+        _just_started(_lives(uploads=(A,), uploads_at=NOW - 5)),
+        "discard file_a",
+    ),
     ("all are in use", _lives("file_a", "file_b", uploads=(A, B)), "passed over"),
     ("one is not", _lives("file_b", uploads=(A, B)), "discard file_a"),
     ("none is", _lives(uploads=(B, A)), "discard file_a"),
@@ -192,7 +247,14 @@ def test_what_is_of_no_use(reason, v, expected):
 
 def test_all_are_listed_once_by_each_process():
     """However old the listing is, it counts, since this process knows what it did since."""
-    assert spare(_lives(), REPORT) == Ask(LookUploads(EVER))
+    assert spare(_lives(), REPORT) == Ask(LookUploads(EVER), REPORT)
+    assert spare(_lives(), None) == Ask(LookUploads(EVER), None)
+
+
+def test_and_once_more_when_nothing_of_the_process_before_can_arrive_any_more():
+    v = _lives(uploads=(), uploads_at=ARRIVED - 1)
+    assert v.wall + timedelta(seconds=ARRIVED - NOW) == v.process.started + timedelta(seconds=v.terms.doubt)
+    assert spare(v, REPORT) == Ask(LookUploads(ARRIVED), REPORT)
 
 
 @pytest.mark.parametrize(
