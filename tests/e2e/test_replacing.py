@@ -132,7 +132,7 @@ def test_a_lost_session_is_replaced_once_where_the_spec_says_so(scene):
     scene.wait("gone", "EndTurn", "Finished")
     old, mark = scene.status("gone")["id"], scene.mark()
     scene.control.delete(old)
-    scene.until("another id", lambda: scene.status("gone")["id"] != old)
+    scene.until("another id", lambda: scene.status("gone")["id"] != old, timeout=90)
     scene.settled("gone")
     scene.wait("gone", "EndTurn", "Finished")
     assert scene.steps(since=mark) == ["create", "send"]
@@ -160,7 +160,7 @@ def test_many_lost_at_once_are_held_until_somebody_asks(scene):
     assert {n: scene.status(n)["id"] for n in names} == ids
     annotation = "managedagents.dev/reconcile-requested-at=now"
     scene.kubectl("annotate", "--overwrite", "session", names[0], annotation)
-    scene.until("the one goes on", lambda: scene.status(names[0])["id"] != ids[names[0]])
+    scene.until("the one goes on", lambda: scene.status(names[0])["id"] != ids[names[0]], timeout=90)
     scene.wait_ready(names[0])
     scene.sweeps(2)
     assert scene.steps(since=mark) == ["create"]
