@@ -75,7 +75,7 @@ def test_unguarded(reason, v, expected):
 
 def test_a_finalizer_that_alone_is_missing_keeps_the_text_of_the_claim():
     """Another text would begin the time of doubt anew, and make void what is known of it."""
-    standing = claim(n=2, replaces="sesn_0", by="process-0", uploads=True, keys=("team",), files="f")
+    standing = claim(n=2, replaces="sesn_0", by="process-0", uploads=True, keys=("team",), files=("f",))
     v = view(living(claimed=standing, guarded=False))
     guard = unguarded(v)
     assert (guard.claim.text, guard.token) == (v.claim_text, False)

@@ -67,7 +67,8 @@ class Judge:
         if ready["reason"] == "OwnedElsewhere" and spec.get("sessionId"):
             judge_ends.elsewhere(self._world, name, body, ready)
         elif observes:
-            self._as_it_looks(name, status, session)
+            if ready["reason"] != "InvalidSpec":
+                self._as_it_looks(name, status, session)
         elif id is None:
             assert ready["reason"] in self._excuses(body), f"{name}: has no session: {ready}"
         elif session is None:
@@ -189,8 +190,8 @@ class Judge:
 
 
 def _searched_for(body: dict[str, Any]) -> bool:
-    claimed = "managedagents.dev/claim" in body["metadata"]["annotations"]
-    return claimed and not (body.get("status") or {}).get("id")
+    wanted = "managedagents.dev/claim" in body["metadata"]["annotations"] or body["spec"].get("sessionId")
+    return bool(wanted) and not (body.get("status") or {}).get("id")
 
 
 def _timeless(value: Any) -> Any:
