@@ -17,11 +17,12 @@ from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.conditions import READY, said
 from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.looks import Absent, Found, LookSession, LookTokens
+from managed_agents_operator.engine.mounting import mounts_due
 from managed_agents_operator.engine.mounts import Entry, declared, rendered
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.retiring import retire
 from managed_agents_operator.engine.searching import SEARCHING, UNTIL_THEN, elsewhere, oldest_live, rfc3339, seek
-from managed_agents_operator.engine.uploading import all_needed, contents, may_be_there
+from managed_agents_operator.engine.uploading import all_needed, contents, may_be_there, spare
 from managed_agents_operator.engine.verdict import Ask, Create, Guard, Record, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -70,7 +71,7 @@ def making(v: View, report: Report) -> Verdict:
     if waiting := _replaced(v, report):
         return waiting
     if spec.archived and spec.session_id is None:
-        return Rest(NEVER_MADE)
+        return spare(v, NEVER_MADE) or Rest(NEVER_MADE, until=mounts_due(v))
     if waiting := _refused(v) or (None if v.trace else _untouched(v)):
         return waiting
     if spec.session_id is not None:

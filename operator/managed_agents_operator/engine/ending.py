@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from managed_agents_operator.engine.expiring import as_wished
 from managed_agents_operator.engine.looks import LookSession, LookStop, Stop
-from managed_agents_operator.engine.replacing import begin
+from managed_agents_operator.engine.replacing import ITSELF, begin
 from managed_agents_operator.engine.searching import proved_gone, wrong_workspace
 from managed_agents_operator.engine.verdict import Ask, End, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
@@ -45,6 +45,8 @@ def changed(v: View) -> Verdict | None:
     made_from = v.resource.status.created_from
     if v.id is None or made_from is None or made_from == v.digest or v.resource.spec.archived or v.replacing:
         return None
+    if v.resource.spec.on_immutable_change == "Replace" and v.resource.spec.session_id == v.id:
+        return Rest(ITSELF)
     message = (
         "the session was made from another spec (agent, environment, vaults, repositories or memory stores differ): "
         "put the spec back, make another Session, or set spec.onImmutableChange: Replace"

@@ -168,7 +168,8 @@ def _bookkeeping(after: Status, v: View) -> None:
 def _heeded(v: View, asked_at: float) -> bool:
     """Whether a fresh look was had, or without a session a fresh search or a fresh claim, where one is to be made."""
     if v.id is None:
-        return v.resource.spec.archived or not v.memory.retry or (v.sight.search is not None and v.sight.search.began_at >= asked_at)
+        searched = v.sight.search is not None and v.sight.search.began_at >= asked_at
+        return searched or v.resource.spec.archived or not v.memory.retry
     newest = v.remote or v.sight.absent
     return newest is not None and newest.seen_at >= asked_at
 

@@ -118,7 +118,8 @@ class Judge:
             judge_ends.ended(name, spec, session, ready, self._excuses(body))
             return
         if ready["reason"] in STALLED:
-            rejected = ready["reason"] != "ImmutableChanged" or spec.get("onImmutableChange") != "Replace"
+            replaced = spec.get("onImmutableChange") == "Replace" and spec.get("sessionId") != session.id
+            rejected = ready["reason"] != "ImmutableChanged" or not replaced
             assert rejected, f"{name}: {ready}"
             return
         if ready["reason"] == "OwnedElsewhere":
