@@ -82,8 +82,13 @@ def nothing_left(world: World, excused: set[str]) -> None:
 
 
 def _settled(world: World, name: str) -> bool:
-    """Whether anything may be done for it: one that stalled, or is suspended, waits for a person."""
-    body, ready = world.cluster.objects[name], world.condition(name)
+    """Whether anything may be done for it: one that stalled, or is suspended, waits for a person.
+
+    The uploads of a session that is gone go with its resource.
+    """
+    body, ready, id = world.cluster.objects[name], world.condition(name), world.status(name).get("id")
+    if id and id not in world.api.sessions:
+        return False
     if body["spec"].get("managementPolicy") == "Observe" or "deletionTimestamp" in body["metadata"]:
         return False
     return ready.get("status") == "True"
