@@ -5,6 +5,7 @@ What must be so of mounts, of endings and of what was done is in the modules of 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.engine.world import judge_deeds, judge_ends, judge_mounts
@@ -191,8 +192,12 @@ class Judge:
 
 
 def _searched_for(body: dict[str, Any]) -> bool:
-    wanted = "managedagents.dev/claim" in body["metadata"]["annotations"] or body["spec"].get("sessionId")
-    return bool(wanted) and not (body.get("status") or {}).get("id")
+    """Whether a session is, or may be, wanted that status does not name."""
+    status = body.get("status") or {}
+    claim = json.loads(body["metadata"]["annotations"].get("managedagents.dev/claim", "{}"))
+    if status.get("id"):
+        return bool(claim.get("n", 1) > status.get("incarnation", 1))
+    return bool(claim or body["spec"].get("sessionId"))
 
 
 def _timeless(value: Any) -> Any:
