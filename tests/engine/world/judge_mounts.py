@@ -84,9 +84,12 @@ def nothing_left(world: World, excused: set[str]) -> None:
 def _settled(world: World, name: str) -> bool:
     """Whether anything may be done for it: one that stalled, or is suspended, waits for a person.
 
-    The uploads of a session that is gone go with its resource.
+    A mount that waits for a person holds up what is cleared after all mounts are as they should be. The uploads of a
+    session that is gone go with its resource.
     """
     body, ready, id = world.cluster.objects[name], world.condition(name), world.status(name).get("id")
+    if id and world.condition(name, "Synced").get("status") != "True":
+        return False
     if id and id not in world.api.sessions:
         return False
     if body["spec"].get("managementPolicy") == "Observe" or "deletionTimestamp" in body["metadata"]:

@@ -125,7 +125,7 @@ class MountStory(Stage):
         api.file_lag = lag if "file lag" in ON else 0.0
         for text in (b"first", b"second"):
             api.files.add("theirs", text)
-        for kind, name in set(CONTENTS):
+        for kind, name in dict.fromkeys(CONTENTS):
             sources.put(kind, name, b"zero")
         sources.put("Secret", "gh", b"t0")
         self.act("a", "apply", spec)
