@@ -116,9 +116,8 @@ class Judge:
             judge_ends.ended(name, spec, session, ready, self._excuses(body))
             return
         if ready["reason"] in STALLED:
-            # Another agent makes no other session of one that was adopted.
-            replaced = spec.get("onImmutableChange") == "Replace" and "sessionId" not in spec
-            assert not (replaced and ready["reason"] == "ImmutableChanged"), f"{name}: {ready}"
+            rejected = ready["reason"] != "ImmutableChanged" or spec.get("onImmutableChange") != "Replace"
+            assert rejected, f"{name}: {ready}"
             return
         if ready["reason"] == "OwnedElsewhere":
             # Restored twice from the same backup: by then the session carries the uid of the one in between.
