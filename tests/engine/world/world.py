@@ -152,7 +152,8 @@ class World:
             if self._changes() != before:
                 still_since = self.clock.monotonic()
             if made > limit:
-                raise Restless(f"{made} passes and no end")
+                reasons = {name: self.condition(name).get("reason") for name in self.cluster.objects}
+                raise Restless(f"{made} passes and no end: {reasons}")
             self.advance(self._pause())
 
     def _changes(self) -> tuple[int, int, int]:
