@@ -231,7 +231,7 @@ def test_the_operator_works_as_its_pod_would(scene, base, pods):
 
     samples = [document for path in sorted((DEPLOY / "samples").glob("*.yaml")) for document in scene.sample(path)]
     scene.apply(*samples)
-    scene.wait_ready("bare", "mounts", "triage")
+    scene.wait_ready("bare", "mounts", "triage", "files", "replace")
     scene.wait("unknown-agent", "InvalidSpec")
     scene.until("an Event about the one that is wrong", lambda: "InvalidSpec" in scene.kubectl("get", "events"))
     scene.kubectl("patch", "session", "bare", "--type=merge", "-p", json.dumps({"spec": {"title": "Another"}}))
@@ -239,7 +239,7 @@ def test_the_operator_works_as_its_pod_would(scene, base, pods):
     for document in samples:
         scene.kubectl("delete", document["kind"], document["metadata"]["name"], "--timeout=40s")
     assert all(session["archived_at"] for session in scene.control.sessions())
-    assert len(scene.control.sessions()) == 3
+    assert len(scene.control.sessions()) == 5
 
     second = pods.start()
     assert phase(second) == "standby"
