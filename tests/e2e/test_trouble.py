@@ -47,10 +47,9 @@ def test_an_unknown_agent_is_one_post_until_the_spec_is_mended(scene):
     scene.wait_ready("other-0", "other-1", "other-2")
     scene.sweeps(4)
     assert len([c for c in scene.creations() if "agent_typo" in json.dumps(c["body"])]) == 1
-    events = scene.kubectl("get", "events", "-o", "json")
-    assert [e["reason"] for e in json.loads(events)["items"] if e["involvedObject"]["name"] == "typo"] == [
-        "InvalidSpec"
-    ]
+    ours = f"--field-selector=involvedObject.uid={scene.object('typo')['metadata']['uid']}"
+    events = json.loads(scene.kubectl("get", "events", ours, "-o", "json"))
+    assert [event["reason"] for event in events["items"]] == ["InvalidSpec"]
     scene.apply(scene.session("typo"))
     scene.wait_ready("typo")
     assert "creation" not in scene.status("typo")
