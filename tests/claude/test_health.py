@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import pytest
+from tests.claude.conftest import Request, Script
 
 from managed_agents_operator.claude.errors import (
     ClaudeError,
@@ -40,9 +44,9 @@ def health(clock) -> Health:
     ids=lambda error: type(error).__name__,
 )
 def test_without_a_usable_answer_it_counts_from_the_first_time(clock, health: Health, error: ClaudeError) -> None:
-    health.failed(error)
+    health.failed(error, error.workspace)
     clock.now += 60
-    health.failed(error)
+    health.failed(error, error.workspace)
     assert health.unreachable_since == 1000
     health.succeeded(None)
     assert (health.unreachable_since, health.last_success) == (None, 1060)
@@ -60,18 +64,18 @@ def test_without_a_usable_answer_it_counts_from_the_first_time(clock, health: He
     ids=lambda error: type(error).__name__,
 )
 def test_a_refusal_is_an_answer_but_no_success(health: Health, error: ClaudeError) -> None:
-    health.failed(Lost("no answer"))
-    health.failed(error)
+    health.failed(Lost("no answer"), None)
+    health.failed(error, error.workspace)
     assert (health.unreachable_since, health.last_success) == (None, None)
     assert health.workspace == error.workspace
 
 
 @pytest.mark.parametrize("error", [Unsent("paused", retry_at=1010.0), Unauthorized("bad letters")])
 def test_what_was_held_back_here_says_nothing(health: Health, error: ClaudeError) -> None:
-    health.failed(error)
+    health.failed(error, error.workspace)
     assert health.unreachable_since is None
-    health.failed(Lost("no answer"))
-    health.failed(error)
+    health.failed(Lost("no answer"), None)
+    health.failed(error, error.workspace)
     assert health.unreachable_since == 1000
 
 
@@ -81,8 +85,8 @@ def test_listeners_hear_changes_only(health: Health) -> None:
     health.succeeded("w1")
     health.succeeded("w1")
     health.succeeded(None)
-    health.failed(Lost("x"))
-    health.failed(Lost("x"))
+    health.failed(Lost("x"), None)
+    health.failed(Lost("x"), None)
     health.succeeded("w1")
     health.succeeded("w2")
     assert told == [(True, "w1"), (False, "w1"), (True, "w1"), (True, "w2")]
@@ -99,6 +103,45 @@ def test_a_listener_that_fails_stops_nobody(health: Health, caplog) -> None:
     health.succeeded("w1")
     assert told == ["w1"]
     assert "listener" in caplog.text
+
+
+def test_with_another_key_the_workspace_is_unknown(health: Health) -> None:
+    told: list[str | None] = []
+    health.on_change(lambda h: told.append(h.workspace))
+    health.another_key()
+    health.succeeded("w1")
+    health.another_key()
+    health.succeeded("w1")
+    assert told == ["w1", None, "w1"]
+
+
+async def test_what_answered_to_the_key_before_is_not_taken_for_the_workspace_of_this_one(server, connect) -> None:
+    keys = ["sk-ant-one"]
+    client = await connect(credentials=lambda: {"x-api-key": keys[-1]})
+    server.says(200, SESSION, anthropic_workspace_id="wrkspc_1")
+    await client.get_session("s")
+    assert client.workspace_now() == "wrkspc_1"
+    keys.append("sk-ant-two")
+    assert client.workspace_now() is None
+
+    def changed_meanwhile(status: int) -> Script:
+        async def script(_: Request, writer: asyncio.StreamWriter) -> None:
+            keys.append("sk-ant-three")
+            assert client.workspace_now() is None
+            writer.write(server.answer(status, SESSION, anthropic_workspace_id="wrkspc_2"))
+
+        return script
+
+    for status in (200, 404):
+        keys.append("sk-ant-two")
+        server.script = changed_meanwhile(status)
+        with contextlib.suppress(NotFound):
+            await client.get_session("s")
+        assert client.health.workspace is None
+    server.says(404, {}, anthropic_workspace_id="wrkspc_3")
+    with pytest.raises(NotFound):
+        await client.get_session("s")
+    assert client.workspace_now() == "wrkspc_3"
 
 
 async def test_each_call_keeps_the_health(server, client, clock) -> None:

@@ -70,6 +70,16 @@ async def test_a_creation_carries_the_marker_of_its_claim(connection, control):
     assert calls(control) == [("POST", "/v1/sessions")]
 
 
+async def test_nothing_is_sent_with_another_key_than_the_claim_was_written_with(connection, control):
+    claim = CLAIM.model_copy(update={"workspace": "wrkspc_of_the_key_before"})
+    outcome = await connection.kind.create(resource(), claim, {}, lambda: True)
+    assert (outcome.consequence, outcome.reason) == (Consequence.LATER, "PermitExpired")
+    assert calls(control) == []
+    await connection.client.get_agent("agent_sample")
+    right = CLAIM.model_copy(update={"workspace": connection.client.workspace_now()})
+    assert isinstance(await connection.kind.create(resource(), right, {}, lambda: True), Made)
+
+
 async def test_nothing_is_sent_once_the_permit_is_over(connection, control):
     outcome = await connection.kind.create(resource(), CLAIM, {}, lambda: False)
     assert (outcome.consequence, outcome.reason) == (Consequence.LATER, "PermitExpired")

@@ -37,7 +37,7 @@ def stage() -> Stage:
 
 
 def fails(health: Health) -> None:
-    health.failed(Lost("no answer"))
+    health.failed(Lost("no answer"), None)
 
 
 def works(health: Health, workspace: str = "wrkspc_1") -> None:

@@ -81,6 +81,10 @@ class Client:
         """How this connection fares."""
         return self._exchange.health
 
+    def workspace_now(self) -> str | None:
+        """The workspace that answered to the key as it is now; None before it had an answer that names one."""
+        return self._exchange.workspace_now()
+
     async def create_session(self, body: Mapping[str, Any], *, secrets: Sequence[str] = ()) -> Answer[Session]:
         """`POST /v1/sessions`. An answer without a readable id is `Unreadable`: there may be a session all the same.
 

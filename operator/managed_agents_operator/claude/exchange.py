@@ -74,6 +74,7 @@ class Exchange:
         if workspace:
             self._headers["anthropic-workspace-id"] = workspace
         self.health = Health(clock.monotonic)
+        self._key: Mapping[str, str] = {}
 
     async def __aenter__(self) -> Self:
         self._http = open_http(proxies=self._tls)
@@ -88,6 +89,14 @@ class Exchange:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._base}>"
+
+    def workspace_now(self) -> str | None:
+        """The workspace that answered to the key as it is now; None before it had an answer that names one.
+
+        Raises what the credentials raise.
+        """
+        self._sign()
+        return self.health.workspace
 
     async def call(
         self,
@@ -111,14 +120,16 @@ class Exchange:
         asked for. Raises any `ClaudeError`.
         """
         bucket = None if self._budget is None else self._budget.creates if creates else self._budget.requests
+        key = None
         try:
             url = self._url(path, query)
-            received = await self._send(method, url, body, parts, bucket, secrets=secrets, slow=creates or sends)
+            key = self._sign()
+            received = await self._send(method, url, body, parts, bucket, key, secrets=secrets, slow=creates or sends)
             answer = received.answer(read, self._clock.wall)
         except ClaudeError as error:
-            self._learn(error, bucket)
+            self._learn(error, bucket, key)
             raise
-        self.health.succeeded(received.workspace)
+        self.health.succeeded(self._spoken(received.workspace, key))
         if bucket is not None:
             bucket.calm()
         return answer
@@ -138,6 +149,7 @@ class Exchange:
         body: Mapping[str, Any] | None,
         parts: Parts | None,
         bucket: Bucket | None,
+        key: Mapping[str, str],
         *,
         secrets: Sequence[str],
         slow: bool,
@@ -146,7 +158,7 @@ class Exchange:
             raise RuntimeError("the client is used outside of its context")
         if bucket is not None and (until := bucket.paused_until) is not None:
             raise Unsent("the API asked for fewer calls, and none is made until it takes them again", retry_at=until)
-        signed, headers = self._signed()
+        headers = {**self._headers, **key}
         content = None
         if body is not None:
             headers["content-type"] = "application/json"
@@ -159,7 +171,7 @@ class Exchange:
                 answer = await self._http.request(
                     method, url, content=content, files=parts, headers=headers, timeout=timeouts(read)
                 )
-                hidden = (*signed, *secrets)
+                hidden = (*_words(key), *secrets)
                 return Received(answer.status_code, answer.headers, answer.content, hidden, quiet=parts is not None)
         except Exception as failure:  # noqa: BLE001 - whatever came, it was no answer
             trouble = what_failed(failure, self._server)
@@ -167,15 +179,23 @@ class Exchange:
         # Raised out here, so that no exception that holds the request and its key hangs on to it.
         raise trouble
 
-    def _signed(self) -> tuple[tuple[str, ...], dict[str, str]]:
-        signed = {name: value.strip() for name, value in self._credentials().items()}
-        if not all(value.isascii() and value.isprintable() for value in signed.values()):
+    def _sign(self) -> Mapping[str, str]:
+        """The headers with the key as it is now."""
+        key = {name: value.strip() for name, value in self._credentials().items()}
+        if not all(value.isascii() and value.isprintable() for value in key.values()):
             raise Unauthorized("the key has characters that no HTTP header can carry: copy it again")
-        secrets = tuple(word for value in signed.values() for word in value.split() if word != "Bearer")
-        return secrets, {**self._headers, **signed}
+        if self._key != key:
+            # Another key may be one of another workspace: which one, only an answer to it tells.
+            self._key = key
+            self.health.another_key()
+        return self._key
 
-    def _learn(self, error: ClaudeError, bucket: Bucket | None) -> None:
-        self.health.failed(error)
+    def _spoken(self, workspace: str | None, key: Mapping[str, str] | None) -> str | None:
+        """The workspace of an answer, unless the key was changed while the call was under way."""
+        return workspace if key is self._key else None
+
+    def _learn(self, error: ClaudeError, bucket: Bucket | None, key: Mapping[str, str] | None) -> None:
+        self.health.failed(error, self._spoken(error.workspace, key))
         if bucket is not None:
             if isinstance(error, RateLimited):
                 bucket.pause(error.retry_after)
@@ -183,6 +203,11 @@ class Exchange:
                 bucket.calm()
         if error.request_id is not None:
             log.debug("HTTP %s, request %s: %s", error.status, error.request_id, error.message)
+
+
+def _words(key: Mapping[str, str]) -> tuple[str, ...]:
+    """The parts of the headers that are secret."""
+    return tuple(word for value in key.values() for word in value.split() if word != "Bearer")
 
 
 def _address(base_url: str) -> tuple[str, str, bool]:

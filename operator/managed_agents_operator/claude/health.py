@@ -18,7 +18,8 @@ class Health:
     """The state of one connection. Times are monotonic seconds.
 
     `last_success` is the last 2xx. `unreachable_since` is the first of the failures (no connection, no answer, 5xx)
-    since the last answer of any other kind. `workspace` is the last anthropic-workspace-id that was seen.
+    since the last answer of any other kind. `workspace` is the last anthropic-workspace-id that was seen with the
+    key as it is now.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -37,14 +38,20 @@ class Health:
         self.last_success = self._monotonic()
         self._reached(workspace)
 
-    def failed(self, error: ClaudeError) -> None:
-        """A call ended in `error`."""
+    def another_key(self) -> None:
+        """The key is another one than before: whose workspace it is of is not known until it was answered."""
+        if self.workspace is not None:
+            self.workspace = None
+            self._tell()
+
+    def failed(self, error: ClaudeError, workspace: str | None) -> None:
+        """A call ended in `error`, whose answer, if there was one, spoke for this workspace."""
         if isinstance(error, Unsent) and error.retry_at is not None:
             return
         if isinstance(error, Refused | Conflict):
             # An error without a status never left this process.
             if error.status is not None:
-                self._reached(error.workspace)
+                self._reached(workspace)
         elif isinstance(error, Unsent | Unclear) and self.unreachable_since is None:
             self.unreachable_since = self._monotonic()
             self._tell()

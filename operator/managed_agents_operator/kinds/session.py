@@ -45,6 +45,7 @@ from managed_agents_operator.kinds.projection import project
 from managed_agents_operator.kinds.searches import Searches
 from managed_agents_operator.kinds.uploads import Uploads
 
+ANOTHER_KEY = Failure(Consequence.LATER, PERMIT_EXPIRED, "the key was changed after the claim was written")
 EXPIRED = Failure(Consequence.LATER, PERMIT_EXPIRED, "the permit was over before the call could be sent")
 GONE = Failure(Consequence.ABSENT, "NotFound", "the session was changed, and was not there any more when it was read")
 
@@ -154,6 +155,9 @@ class SessionKind:
         if not still():
             return EXPIRED
         try:
+            if claim.workspace is not None and line.client.workspace_now() != claim.workspace:
+                # A claim that names another workspace than the one that is asked would be searched for in vain.
+                return ANOTHER_KEY
             answer = await line.client.create_session(body, secrets=tuple(secrets.values()))
         except ClaudeError as error:
             trouble = line.failed(error, "write", creates=True)

@@ -40,6 +40,7 @@ from managed_agents_operator.engine.looks import (
     Stop,
     Stray,
 )
+from managed_agents_operator.engine.memory import PERMIT_EXPIRED
 from managed_agents_operator.engine.remote import Remote
 
 
@@ -168,6 +169,8 @@ class FakeKind(Contents):
         mounts = [wired(one, files, {name: token for name, (token, _) in tokens.items()}) for one in spec.resources]
         if spec.agent is None or spec.environment is None:
             raise AssertionError("without an agent and an environment nothing is created")
+        if claim.workspace is not None and claim.workspace != self.workspace_now:
+            return Failure(Consequence.LATER, PERMIT_EXPIRED, "the key was changed after the claim was written")
         wish = (spec.agent.id, spec.title, pairs, spec.environment.id, mounts)
         answer = await self._post("create", still, lambda: self._api.create(*wish))
         if isinstance(answer, Failure):

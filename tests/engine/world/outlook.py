@@ -57,7 +57,7 @@ class Outlook:
         link = Link(
             blocked=self._blocked,
             retry_at=self._clock.monotonic() + 600 if self._blocked else None,
-            workspace=self._workspace,
+            workspace=self.workspace_now,
             keeps_metadata=self._keeps,
             swept_at=self._swept_at,
         )
@@ -152,6 +152,11 @@ class Outlook:
         workspace = self._api.workspace if self._api.names_workspace else None
         self._workspace = workspace or self._workspace
         return workspace
+
+    @property
+    def workspace_now(self) -> str | None:
+        """The workspace that answered to the key as it is now; None after a change until there was an answer."""
+        return self._workspace if self._workspace == self._api.workspace else None
 
     def gone(self, id: str) -> Absent:
         """A 404."""
