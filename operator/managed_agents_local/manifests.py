@@ -13,11 +13,12 @@ from managed_agents_local.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """The service account that the base gives the operator."""
+class Installation:
+    """The service account that the base gives the operator, and the way to the cluster as that account."""
 
     namespace: str
-    name: str
+    account: str
+    kubeconfig: Path
 
 
 def folder() -> Path:
@@ -29,7 +30,7 @@ def folder() -> Path:
     raise FileNotFoundError(f"no base/kustomization.yaml in {' or '.join(map(str, places))}")
 
 
-def install(cluster: Cluster, base: Path) -> Account:
+def install(cluster: Cluster, base: Path) -> Installation:
     """Apply a kustomize base without its Deployments, wait until our resources are served, say who the operator is.
 
     The operator is a process beside the cluster here: one in it would be a second. Applying it again changes nothing.
@@ -44,7 +45,8 @@ def install(cluster: Cluster, base: Path) -> Account:
         if document["kind"] == "CustomResourceDefinition":
             established(cluster, document["metadata"]["name"])
     account = next(each["metadata"] for each in wanted if each["kind"] == "ServiceAccount")
-    return Account(account["namespace"], account["name"])
+    namespace, name = account["namespace"], account["name"]
+    return Installation(namespace, name, cluster.service_account(namespace, name))
 
 
 def established(cluster: Cluster, crd: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from managed_agents_local import manifests
 from managed_agents_local.cluster import Cluster
 from managed_agents_local.daemon import Operator
-from managed_agents_local.manifests import Account
+from managed_agents_local.manifests import Installation
 from managed_agents_local.simulator import Simulator
 from managed_agents_simulator.control import Control
 
@@ -25,21 +25,24 @@ SESSIONS = "sessions.managedagents.dev"
 class World:
     """`with ControlPlane() as cluster, World(cluster, directory) as world: world.start_operator()`.
 
-    Entering applies the kustomize `base` (ours when None) and starts the simulator (with `simulator_options`); leaving
-    ends simulator and operators. The cluster is the caller's, so that many worlds can follow each other in one. Logs
-    and the simulator's database are in `directory`.
+    Entering installs the kustomize base (unless the caller did that, and gives what was `installed`) and starts the
+    simulator (with `simulator_options`); leaving ends simulator and operators. The cluster is the caller's, so that
+    many worlds can follow each other in one. Logs and the simulator's database are in `directory`.
     """
 
     def __init__(
-        self, cluster: Cluster, directory: Path, *, base: Path | None = None, simulator_options: Sequence[str] = ()
+        self,
+        cluster: Cluster,
+        directory: Path,
+        *,
+        installed: Installation | None = None,
+        simulator_options: Sequence[str] = (),
     ) -> None:
         self.cluster = cluster
         self.directory = directory
         self.simulator = Simulator(directory, simulator_options)
-        self._base = base
+        self._installed = installed
         self._operators: list[Operator] = []
-        self._account: Account | None = None
-        self._kubeconfig: Path | None = None
 
     def start(self) -> Self:
         """Everything but the operator.
@@ -48,8 +51,7 @@ class World:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         try:
-            self._account = manifests.install(self.cluster, self._base or manifests.folder() / "base")
-            self._kubeconfig = self.cluster.service_account(self._account.namespace, self._account.name)
+            self._installed = self._installed or manifests.install(self.cluster, manifests.folder() / "base")
             self.simulator.start()
         except BaseException:
             self.stop()
@@ -85,9 +87,13 @@ class World:
     @property
     def account(self) -> str:
         """The user name of the operator's service account, as the cluster's audit log has it."""
-        if self._account is None:
+        return f"system:serviceaccount:{self._installation.namespace}:{self._installation.account}"
+
+    @property
+    def _installation(self) -> Installation:
+        if self._installed is None:
             raise RuntimeError("this world was never started")
-        return f"system:serviceaccount:{self._account.namespace}:{self._account.name}"
+        return self._installed
 
     @property
     def operator_log(self) -> Path:
@@ -104,11 +110,11 @@ class World:
         }
         return {
             **own,
-            "KUBECONFIG": str(self._kubeconfig),
+            "KUBECONFIG": str(self._installation.kubeconfig),
             "ANTHROPIC_BASE_URL": self.simulator.url,
             "ANTHROPIC_API_KEY": self.simulator.key,
             "MANAGED_AGENTS_HTTP_PORT": "0",
-            "MANAGED_AGENTS_OPERATOR_NAMESPACE": self._account.namespace if self._account else "default",
+            "MANAGED_AGENTS_OPERATOR_NAMESPACE": self._installation.namespace,
             **(env or {}),
         }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.scene import Scene
 
+from managed_agents_local import manifests
 from managed_agents_local.controlplane import ControlPlane
 from managed_agents_local.manifests import established
 from managed_agents_local.world import World
@@ -122,10 +123,16 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@pytest.fixture(scope="session")
+def installed(control_plane):
+    """Our base in the cluster."""
+    return manifests.install(control_plane, manifests.folder() / "base")
+
+
 @pytest.fixture
-def scene(control_plane, tmp_path):
+def scene(control_plane, installed, tmp_path):
     """Simulator and cluster; the test starts the operator, so that it can set the stage first."""
-    with World(control_plane, tmp_path, simulator_options=["--speed", "4"]) as world:
+    with World(control_plane, tmp_path, installed=installed, simulator_options=["--speed", "4"]) as world:
         # Other tests of this cluster may have left some, and an operator serves them all.
         world.remove_sessions()
         try:

@@ -28,6 +28,7 @@ from managed_agents_operator.engine.external import Sight
 from managed_agents_operator.engine.learning import failed, guarded, looked, meet, recorded, stop_read
 from managed_agents_operator.engine.looks import Absent, Delivery, LookKickoff, LookSearch, LookSession, LookStop, Stop
 from managed_agents_operator.engine.memory import Memory
+from managed_agents_operator.engine.mounts import UPLOADS, where
 from managed_agents_operator.engine.verdict import Guard
 
 WISH = {"managedagents.dev/reconcile-requested-at": "today"}
@@ -229,6 +230,16 @@ def test_a_session_that_lost_a_dispute_is_kept_in_mind_until_it_is_put_away():
     after = recorded(memory(created=created(remote(id="sesn_9"))), {"id": ID}, BOOT, 5.0)
     assert after.created.remote.id == "sesn_9"
     assert after.kick_permit is None
+
+
+TOLD = {"id": ID, "resources": [{"name": "r1", "id": "r1", "mountPath": "/data.csv", "source": {}}]}
+THEIRS = {"id": ID, "resources": [{"name": "r1", "id": "r1", "mountPath": "/data.csv"}]}
+
+
+@pytest.mark.parametrize(("status", "stays"), [(TOLD, False), (THEIRS, True), ({"id": ID}, True)])
+def test_a_mount_is_in_doubt_until_status_says_that_it_is_ours(status, stays):
+    kept = memory(mounts_in_doubt=frozenset({(ID, where(f"{UPLOADS}/data.csv"))}))
+    assert bool(recorded(kept, status, BOOT, 5.0).mounts_in_doubt) == stays
 
 
 def test_claims_can_be_read_back():

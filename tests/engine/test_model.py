@@ -7,10 +7,14 @@ over and time has gone by, the world must be as the resources say.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.engine.world.mount_story import MountStory
 from tests.engine.world.story import Story
+
+# A failure is made small before it is told, and a night tells many.
+pytestmark = pytest.mark.timeout(0)
 
 
 def test_story():

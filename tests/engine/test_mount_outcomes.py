@@ -11,7 +11,8 @@ from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import Discarded, Rotated, Uploaded, Version
 from managed_agents_operator.engine.looks import OwnFile
 from managed_agents_operator.engine.mount_outcomes import what_went_in
-from managed_agents_operator.engine.outcomes import learn
+from managed_agents_operator.engine.mounts import UPLOADS, where
+from managed_agents_operator.engine.outcomes import learn, spent, torn
 from managed_agents_operator.engine.verdict import Discard, Mount, Report, Rotate, Unmount, Upload
 
 SAID = Report(None, "", "Progressing", "on its way")
@@ -109,6 +110,33 @@ def test_an_upload_without_an_answer_is_in_doubt(reason, verdict, outcome, expec
 
 def test_an_upload_ends_the_doubt():
     assert _after(UPLOAD, UP, kept=memory(upload_doubt=(NOW - 5, 2))).upload_doubt is None
+
+
+UNHEARD = (ID, where(f"{UPLOADS}/data.csv"))
+DOUBTS = [
+    ("an answer", remote(mounts=(at("/data.csv"),)), set()),
+    ("a refusal", REFUSED, set()),
+    ("a call that was not sent", LATER, set()),
+    ("no answer", UNCLEAR, {UNHEARD}),
+]
+
+
+@pytest.mark.parametrize(("reason", "outcome", "expected"), DOUBTS, ids=[row[0] for row in DOUBTS])
+def test_a_mount_without_an_answer_is_in_doubt(reason, outcome, expected):
+    assert _after(MOUNT, outcome, kept=spent(memory(), MOUNT)).mounts_in_doubt == expected
+
+
+def test_a_mount_that_was_torn_off_is_in_doubt():
+    assert torn(spent(memory(), MOUNT), NOW).mounts_in_doubt == {UNHEARD}
+
+
+def test_another_mount_tells_that_the_one_unheard_is_ours_too():
+    other = (ID, where(f"{UPLOADS}/conf"))
+    kept = memory(mounts_in_doubt=frozenset({other}))
+    after = _after(MOUNT, remote(mounts=(at("/data.csv"), at("/conf", id="r9"))), kept=kept, wanted=(DATA,))
+    told = {entry["mountPath"]: entry.get("source") for entry in after.facts["resources"]}
+    assert told == {"/data.csv": {"kind": "File", "fileId": "file_1"}, "/conf": {}}
+    assert after.mounts_in_doubt == {other}, "until status says so"
 
 
 def test_what_went_into_a_mount_goes_to_status():

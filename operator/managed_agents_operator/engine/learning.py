@@ -27,6 +27,7 @@ from managed_agents_operator.engine.looks import (
     Stop,
 )
 from managed_agents_operator.engine.memory import Backoff, Memory, Permit, kick_key
+from managed_agents_operator.engine.mounts import rooted, where
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Guard
@@ -150,7 +151,14 @@ def recorded(memory: Memory, status: Mapping[str, Any], boot: float, life: float
     stands = made is not None and status.get("id") == made.remote.id
     permits = bool(stands and made and made.by_post) or (allowed is not None and sent.get("at") == allowed["at"])
     memory = replace(memory, created=None if stands else made, facts={}, allows=False)
+    memory = replace(memory, mounts_in_doubt=memory.mounts_in_doubt - _told(status))
     if not permits:
         return memory
     key = kick_key(status.get("id"), sent.get("tries"), sent.get("at"))
     return replace(memory, kick_permit=(key, boot + life), kick_settled=key)
+
+
+def _told(status: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Session and place of the files of which status says that they are ours."""
+    entries = (e for e in status.get("resources") or () if e.get("source") is not None and e.get("mountPath"))
+    return {(status.get("id") or "", where(rooted(e["mountPath"]))) for e in entries}

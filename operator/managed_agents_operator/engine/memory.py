@@ -107,6 +107,8 @@ class Memory:
     """Files that the API does not have, and when it was last asked for them."""
     upload_doubt: tuple[float, int] | None = None
     """When an upload was sent whose outcome is not known, and how often it was looked for."""
+    mounts_in_doubt: frozenset[tuple[str, str]] = frozenset()
+    """Session and place (see `mounts.where`) of files whose mounting was sent, and may have been done unheard."""
     asked: tuple[str, float] | None = None
     """The last wish to look anew, and when this process first saw it."""
     generation: int = 0
@@ -118,6 +120,10 @@ class Memory:
     """When status was last written."""
     burst: tuple[float, int] = (float("-inf"), 0)
     """Since when it was written how often without a longer pause."""
+
+    def doubted(self, id: str) -> set[str]:
+        """Where in a session a file may lie that was mounted unheard."""
+        return {place for session, place in self.mounts_in_doubt if session == id}
 
 
 def kick_key(id: str | None, tries: int | None, at: str | None) -> str:

@@ -14,7 +14,7 @@ from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import Rotated, Version
 from managed_agents_operator.engine.memory import Memory, Refusal
 from managed_agents_operator.engine.mounting import entries
-from managed_agents_operator.engine.mounts import rendered, rooted
+from managed_agents_operator.engine.mounts import rendered, rooted, where
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Discard, Mount, Mutation, Rotate, Unmount, Upload
 from managed_agents_operator.engine.view import View
@@ -33,6 +33,15 @@ def what_went_in(spec: SessionSpec, files: Mapping[str, Source], tokens: Mapping
                 kind=ref.kind, name=ref.name, key=ref.key, uid=token.uid, resource_version=token.resource_version
             )
     return made
+
+
+def in_place(verdict: Mount) -> tuple[str, str]:
+    """The session, and where in it the file is to lie."""
+    return verdict.id, where(_place(verdict))
+
+
+def _place(verdict: Mount) -> str:
+    return rooted(verdict.path or f"/{verdict.source.file_id}")
 
 
 def mounted(v: View, memory: Memory, verdict: Mutation, outcome: object, now: float) -> Memory:
@@ -54,10 +63,11 @@ def mounted(v: View, memory: Memory, verdict: Mutation, outcome: object, now: fl
 
 
 def _mounted(v: View, memory: Memory, verdict: Mount, remote: Remote, now: float) -> Memory:
+    memory = replace(memory, mounts_in_doubt=memory.mounts_in_doubt - {in_place(verdict)})
     made = {verdict.name: verdict.source}
-    told = rendered(v.resource.spec.resources, remote.mounts or (), v.resource.status.resources or (), made)
-    path = rooted(verdict.path or f"/{verdict.source.file_id}")
-    if any(m.mount_path is not None and rooted(m.mount_path) == path for m in remote.mounts or ()):
+    known, doubted = v.resource.status.resources or (), memory.doubted(verdict.id)
+    told = rendered(v.resource.spec.resources, remote.mounts or (), known, made, born_with=doubted)
+    if any(m.mount_path is not None and rooted(m.mount_path) == _place(verdict) for m in remote.mounts or ()):
         return replace(memory, facts={**memory.facts, "resources": told})
     said = f"the API accepted the file of spec.resources[{verdict.name}] and did not mount it"
     return _not_kept(v, memory, verdict, said, now)
@@ -85,6 +95,8 @@ def not_mounted(v: View, memory: Memory, verdict: Mutation, failure: Failure) ->
     """The call failed. What is refused, or can't be read, holds up no other step."""
     if isinstance(verdict, Upload) and not failure.certain:
         return replace(memory, upload_doubt=(memory.fresh_after, 0))
+    if isinstance(verdict, Mount) and failure.certain:
+        memory = replace(memory, mounts_in_doubt=memory.mounts_in_doubt - {in_place(verdict)})
     until = memory.fresh_after + v.terms.refused_retry
     if failure.reason == MISSING:
         # Whatever changes there rings, and then it is tried again.

@@ -49,7 +49,7 @@ def rendered(
     `before` is what status shows: what went into a mount stays beside it. `made` says what went into each by name, for
     a session just made or found; of the mounts that it leaves out nothing is known. `ours` tells that a file which is
     seen for the first time where the spec wants one is ours, of which the answer was lost; `born_with` (see `where`)
-    are the places of files that the session was made with, whatever the spec says now.
+    are the places of files that the session was made with, or that were mounted unheard, whatever the spec says now.
     """
     pairs, free = paired(wanted, mounts)
     known: Mapping[str | None, MountedResource] = {entry.id: entry for entry in before if entry.id}

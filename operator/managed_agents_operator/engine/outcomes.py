@@ -16,7 +16,7 @@ from managed_agents_operator.engine.kickoff import refused_status, sent_status
 from managed_agents_operator.engine.learning import LONGEST_PAUSE, failed
 from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED, Memory, Refusal, kick_key
-from managed_agents_operator.engine.mount_outcomes import mounted, not_mounted, what_went_in
+from managed_agents_operator.engine.mount_outcomes import in_place, mounted, not_mounted, what_went_in
 from managed_agents_operator.engine.mounts import rendered
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.remote import Remote
@@ -47,6 +47,8 @@ def spent(memory: Memory, verdict: Mutation) -> Memory:
         return replace(memory, settled=None, permit=None, unanswered=memory.permit.claim if memory.permit else None)
     if isinstance(verdict, Send):
         return replace(memory, kick_permit=None, kick_settled=None)
+    if isinstance(verdict, Mount):
+        return replace(memory, mounts_in_doubt=memory.mounts_in_doubt | {in_place(verdict)})
     return memory
 
 

@@ -81,7 +81,8 @@ def conclude(before: Mapping[str, Any], v: View, report: Report | None, projecti
     if v.remote is not None and v.remote.mounts is not None:
         ours = v.resource.status.incarnation is not None and v.resource.spec.management_policy == "Full"
         known_mounts = v.resource.status.resources or ()
-        told = rendered(v.resource.spec.resources, v.remote.mounts, known_mounts, ours=ours)
+        doubted = v.memory.doubted(v.remote.id) if ours else ()
+        told = rendered(v.resource.spec.resources, v.remote.mounts, known_mounts, ours=ours, born_with=doubted)
         seen["resources"] = told or None
     after = _set(known(before, v.memory), seen)
     _idle(after, v)

@@ -85,12 +85,13 @@ def _settled(world: World, name: str) -> bool:
     """Whether anything may be done for it: one that stalled, or is suspended, waits for a person.
 
     A mount that waits for a person holds up what is cleared after all mounts are as they should be. The uploads of a
-    session that is gone go with its resource.
+    session that is gone, or has ended, go with its resource.
     """
     body, ready, id = world.cluster.objects[name], world.condition(name), world.status(name).get("id")
     if id and world.condition(name, "Synced").get("status") != "True":
         return False
-    if id and id not in world.api.sessions:
+    session = world.api.sessions.get(id)
+    if id and (session is None or session.archived_at or session.terminated):
         return False
     if body["spec"].get("managementPolicy") == "Observe" or "deletionTimestamp" in body["metadata"]:
         return False
