@@ -3,8 +3,33 @@
 from __future__ import annotations
 
 import pytest
+from tests.engine.views import ID, remote
 
-from managed_agents_operator.engine.telling import BURST, Pace
+from managed_agents_operator.engine.external import Discarded, Made, Uploaded, Version
+from managed_agents_operator.engine.looks import OwnFile
+from managed_agents_operator.engine.telling import BURST, Pace, concerned
+from managed_agents_operator.engine.verdict import Create, Discard, Report, Unmount, Upload
+
+SAID = Report(None, "", "Progressing", "on its way")
+UPLOADED = Uploaded(OwnFile("f1", "conf", "d1"), Version("u", "1"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict", "outcome", "expected"),
+    [
+        ("what was made", Create(SAID), Made(remote()), ID),
+        (
+            "what was uploaded",
+            Upload("conf", "d1", SAID),
+            Uploaded(OwnFile("f1", "conf", "d1"), Version("u", "1")),
+            "f1",
+        ),
+        ("what was removed", Discard("f1", SAID), Discarded("f1"), "f1"),
+        ("what was changed", Unmount(ID, "r1", "data", SAID), remote(), ID),
+    ],
+)
+def test_the_log_names_what_a_call_was_about(reason, verdict, outcome, expected):
+    assert concerned(verdict, outcome) == expected, reason
 
 
 def test_usage_of_one_resource_is_written_now_and_then():

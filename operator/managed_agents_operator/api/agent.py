@@ -26,9 +26,11 @@ class Overrides(Model):
     system: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     """System prompt. Fixed once the session exists."""
     tools: Annotated[tuple[Free, ...], Field(max_length=256), ATOMIC] | None = None
-    """Tools in the API's own form (snake_case). May change; takes effect while the session is idle."""
+    """Tools in the API's own form (snake_case). May change; takes effect while the session is idle. Taken out of the
+    spec, those of the session stay as they are; to have the agent's own again, declare them."""
     mcp_servers: Annotated[tuple[Free, ...], Field(max_length=20), ATOMIC] | None = None
-    """MCP servers in the API's own form (snake_case). May change; takes effect while the session is idle."""
+    """MCP servers in the API's own form (snake_case). May change; takes effect while the session is idle. Taken out of
+    the spec, those of the session stay as they are; to have the agent's own again, declare them."""
     skills: Annotated[tuple[Free, ...], Field(max_length=20), ATOMIC] | None = None
     """Skills in the API's own form (snake_case). Fixed once the session exists."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.cell import Cell
 from managed_agents_operator.engine.errors import ClusterUnreachable, Failure, WriteRefused
-from managed_agents_operator.engine.external import External
+from managed_agents_operator.engine.external import Discarded, External, Made, Uploaded
 from managed_agents_operator.engine.memory import Memory
 from managed_agents_operator.engine.news import of_call, of_change
 from managed_agents_operator.engine.ports import Events, Writer
@@ -25,6 +25,18 @@ log = logging.getLogger(__name__)
 
 BURST = 10
 """Writes of one status that may follow each other at once: no life has more, only a quarrel with another writer."""
+
+
+def concerned(verdict: Mutation, outcome: object) -> str:
+    """The id of what a call made, removed or changed: of a file, or else of a session."""
+    match outcome:
+        case Made():
+            return outcome.remote.id
+        case Uploaded():
+            return outcome.file.id
+        case Discarded():
+            return outcome.id
+    return str(getattr(verdict, "id", ""))
 
 
 class Pace:
@@ -120,13 +132,7 @@ class Scribe:
                 meta.namespace, meta.name, what, outcome.consequence.value, outcome.reason, outcome.message,
             )  # fmt: skip
         else:
-            log.info(
-                "%s/%s: %s %s",
-                meta.namespace,
-                meta.name,
-                what,
-                getattr(verdict, "id", None) or getattr(outcome, "id", ""),
-            )
+            log.info("%s/%s: %s %s", meta.namespace, meta.name, what, concerned(verdict, outcome))
         if news := of_call(view, verdict, outcome):
             self._events.publish(meta, news.type, news.reason, news.action, news.note)
 

@@ -118,6 +118,8 @@ class Contents(Calls):
     async def discard(self, resource: Session, upload: str) -> Discarded | Failure:
         answer = await self._call("discard", lambda: self._api.discard(upload))
         if isinstance(answer, Failure) and answer != NOT_FOUND:
+            if answer.consequence is Consequence.REFUSED:
+                self._api.files.kept.add(upload)
             return answer
         self.inventory.discarded(upload)
         return Discarded(upload)

@@ -43,6 +43,8 @@ class FakeFiles:
         self.contents: dict[str, bytes] = {}
         self.absent: set[str] = set()
         """Ids of files that are made only when all trouble is over."""
+        self.kept: set[str] = set()
+        """Ids of files of which we were told once that they can't be removed."""
 
     def appear(self) -> None:
         """Whatever file was asked for in vain is there now."""
