@@ -11,6 +11,7 @@ import re
 import uuid
 from pathlib import Path
 
+import kubernetes
 import pytest
 from tests.e2e.scene import Scene
 
@@ -129,14 +130,21 @@ def installed(control_plane):
     return manifests.install(control_plane, manifests.folder() / "base")
 
 
+@pytest.fixture(scope="session")
+def stored(control_plane):
+    """What the API server has stored of our resources, as the administrator reads it."""
+    with kubernetes.config.new_client_from_config(str(control_plane.kubeconfig)) as client:
+        yield kubernetes.client.CustomObjectsApi(client)
+
+
 @pytest.fixture
-def scene(control_plane, installed, tmp_path):
+def scene(control_plane, installed, stored, tmp_path):
     """Simulator and cluster; the test starts the operator, so that it can set the stage first."""
     with World(control_plane, tmp_path, installed=installed, simulator_options=["--speed", "4"]) as world:
         # Other tests of this cluster may have left some, and an operator serves them all.
         world.remove_sessions()
         try:
-            yield Scene(world)
+            yield Scene(world, stored)
         finally:
             world.stop()
             world.remove_sessions()
