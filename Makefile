@@ -13,7 +13,8 @@ PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --gene
 STAMP := $(VENV)/.made
 # A test run of one file: make test TESTS=tests/engine
 TESTS ?=
-# More than this machine has cores, since the tests of whole worlds wait most of the time.
+# More than a small machine has cores, since the tests of whole worlds wait most of the time. The hash seed makes the
+# stories of the model the same at each run.
 WORKERS ?= 4
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -48,7 +49,7 @@ up: setup ## Keep all that running and print how to use it (Ctrl-C ends it)
 .PHONY: test
 test: setup ## Run all tests (TESTS=tests/engine for some)
 	@$(BIN)/managed-agents-local assets > /dev/null
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	@PYTHONHASHSEED=0 $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 .PHONY: lint
 lint: setup ## Check format, style, types, layers and that generated files are current

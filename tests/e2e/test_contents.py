@@ -70,8 +70,9 @@ def test_content_lies_there_byte_for_byte_from_the_start(scene, modes):
     assert {r["source"]["fileId"] for r in scene.status("contents")["resources"]} == {f["id"] for f in scene.uploads()}
 
 
-@pytest.mark.parametrize("modes", MODES)
-@pytest.mark.parametrize("kind", ["configmap", "secret"])
+@pytest.mark.parametrize(
+    ("kind", "modes"), [*(pytest.param("configmap", *m.values, id=m.id) for m in MODES), ("secret", {})]
+)
 def test_edited_content_is_mounted_anew_and_the_old_upload_goes(scene, kind, modes):
     scene.control.modes(**modes)
     made = {

@@ -15,19 +15,28 @@ MODES = [
 
 
 @pytest.fixture
-def edited(scene):
-    """A settled session whose resources become others: the steps that took."""
-    scene.start()
+def edit(scene):
+    """The resources of the session become these: the steps that took."""
 
-    def edit(before, after):
-        scene.apply(scene.session("mounts", resources=before))
-        scene.settled("mounts", sweeps=1)
+    def edit(resources):
         mark = scene.mark()
-        scene.apply(scene.session("mounts", resources=after))
+        scene.apply(scene.session("mounts", resources=resources))
         scene.settled("mounts")
         return scene.steps(since=mark)
 
     return edit
+
+
+@pytest.fixture
+def edited(scene, edit):
+    """A settled session whose resources become others: the steps that took."""
+    scene.start()
+
+    def edited(before, after):
+        edit(before)
+        return edit(after)
+
+    return edited
 
 
 @pytest.fixture
@@ -63,37 +72,22 @@ def told(scene):
 
 
 @pytest.mark.parametrize("modes", MODES)
-def test_a_file_is_added_and_removed(scene, edited, modes):
+def test_a_file_is_added_renamed_moved_changed_and_removed(scene, edited, edit, another, modes):
     scene.control.modes(**modes)
     assert edited([], [file()]) == ["mount"]
     assert there(scene) == {"/data.csv": digests(scene)["file_sample"]}
     assert told(scene) == {"data": ("/data.csv", "file_sample")}
-    assert edited([file()], []) == ["unmount"]
-    assert there(scene) == told(scene) == {}
-    assert "file_sample" in digests(scene)
-
-
-@pytest.mark.parametrize("modes", MODES)
-def test_another_file_is_mounted_in_its_place(scene, edited, another, modes):
-    scene.control.modes(**modes)
-    assert edited([file()], [file(file_id=another)]) == ["unmount", "mount"]
-    assert there(scene) == {"/data.csv": digests(scene)[another]}
-    assert told(scene) == {"data": ("/data.csv", another)}
-
-
-@pytest.mark.parametrize("modes", MODES)
-def test_a_file_is_moved(scene, edited, modes):
-    scene.control.modes(**modes)
-    assert sorted(edited([file()], [file(path="/moved/data.csv")])) == ["mount", "unmount"]
-    assert there(scene) == {"/moved/data.csv": digests(scene)["file_sample"]}
-    assert told(scene) == {"data": ("/moved/data.csv", "file_sample")}
-
-
-@pytest.mark.parametrize("modes", MODES)
-def test_a_new_name_needs_no_call(scene, edited, modes):
-    scene.control.modes(**modes)
-    assert edited([file()], [file(name="numbers")]) == []
+    assert edit([file("numbers")]) == [], "a new name needs no call"
     assert told(scene) == {"numbers": ("/data.csv", "file_sample")}
+    assert sorted(edit([file("numbers", path="/moved/data.csv")])) == ["mount", "unmount"]
+    assert there(scene) == {"/moved/data.csv": digests(scene)["file_sample"]}
+    assert told(scene) == {"numbers": ("/moved/data.csv", "file_sample")}
+    assert edit([file("numbers", another, "/moved/data.csv")]) == ["unmount", "mount"]
+    assert there(scene) == {"/moved/data.csv": digests(scene)[another]}
+    assert told(scene) == {"numbers": ("/moved/data.csv", another)}
+    assert edit([]) == ["unmount"]
+    assert there(scene) == told(scene) == {}
+    assert {"file_sample", another} <= digests(scene).keys()
 
 
 def test_files_that_swap_their_places(scene, edited, another):

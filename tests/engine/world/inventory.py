@@ -100,7 +100,7 @@ class Inventory:
         return tuple(found)
 
 
-def refers_to(resource: Session) -> set[Named]:
-    """The ConfigMaps and Secrets that a spec names."""
+def refers_to(resource: Session) -> tuple[Named, ...]:
+    """The ConfigMaps and Secrets that a spec names, in an order that is the same in each process."""
     refs = (one.source for one in resource.spec.resources)
-    return {(ref.kind, ref.name) for ref in refs if ref}
+    return tuple(dict.fromkeys((ref.kind, ref.name) for ref in refs if ref))

@@ -99,7 +99,7 @@ class Operator:
             if not (spec.get("resources") or spec.get("sessionId")):
                 continue
             resource = Session.parse(cell.body)
-            if changed & refers_to(resource):
+            if changed.intersection(refers_to(resource)):
                 cell.retry()
                 self.ring(uid)
             rivals = self.kind.inventory.rivals(resource)
