@@ -122,8 +122,9 @@ def test_without_a_key_that_works_deletion_waits_and_names_the_way_out(scene):
     mark = scene.mark()
     scene.start(ANTHROPIC_API_KEY="sk-ant-wrong")
     scene.delete("keyless", wait=False)
-    scene.until("it says why", lambda: scene.reason("keyless", "Synced") == "KeyRefused")
-    assert "managedagents.dev/force-delete" in scene.condition("keyless", "Ready")["message"]
+    way_out = "managedagents.dev/force-delete"
+    scene.until("it names the way out", lambda: way_out in scene.condition("keyless", "Ready")["message"])
+    assert scene.reason("keyless", "Synced") == "KeyRefused"
     assert scene.mutations(since=mark) == []
     scene.stop()
     scene.start()
