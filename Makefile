@@ -13,8 +13,8 @@ PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --gene
 STAMP := $(VENV)/.made
 # A test run of one file: make test TESTS=tests/engine
 TESTS ?=
-# More than a small machine has cores, since the tests of whole worlds wait most of the time. The hash seed makes the
-# stories of the model the same at each run.
+# More than a small machine has cores, since the tests of whole worlds wait most of the time. With the hash seed
+# the model tells much the same stories at each run.
 WORKERS ?= 4
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -26,7 +26,7 @@ def test_mount_story():
 
 
 def tell(story, at_least):
-    """So many stories, the same at each run; where the profile asks for more, others each time."""
+    """So many stories, much the same at each run; where the profile asks for more, others each time."""
     stories = max(at_least, settings.default.max_examples)
     told = settings(
         max_examples=stories,
