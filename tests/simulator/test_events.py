@@ -188,6 +188,7 @@ async def test_time_passes_for_those_who_only_watch(
             async for event in stream:
                 if event.type == "session.status_idle":
                     return
+    pytest.fail("the stream ended before the session was idle")
 
 
 async def test_no_reader_no_watcher(raw: httpx.AsyncClient, simulator: Any, session: str) -> None:
