@@ -78,17 +78,19 @@ class Control:
         method: str | None = None,
         path: str = "",
         key: str | None = None,
+        containing: str | None = None,
         skip: int = 0,
         times: int | None = 1,
         **effect: Any,
     ) -> int:
         """Add a rule to the fault plan and give its id.
 
-        `path` is a regular expression searched in the path, `key` the last four characters of an API key, `times` None
-        means always. The kinds and what else they take (when, status, body, headers, seconds, retry_after) are those
-        of `wire.faults.Effect`.
+        `path` is a regular expression searched in the path, `key` the last four characters of an API key, `containing`
+        a text in the request's body, `times` None means always. The kinds and what else they take (when, status, body,
+        headers, seconds, retry_after) are those of `wire.faults.Effect`.
         """
-        rule = {"method": method, "path": path, "key": key, "skip": skip, "times": times}
+        rule = {"method": method, "path": path, "key": key, "containing": containing}
+        rule |= {"skip": skip, "times": times}
         return int(self._call("POST", "/faults", json={**rule, "effect": {"kind": kind, **effect}})["id"])
 
     def faults(self) -> list[dict[str, Any]]:

@@ -128,11 +128,12 @@ class Scene:
         sessions = [f"session/{name}" for name in names]
         self.kubectl("wait", *sessions, "--for=condition=Ready", f"--timeout={timeout:.0f}s")
 
-    def settled(self, name, sweeps=2):
+    def settled(self, *names, sweeps=2):
         """Until the spec as it stands is what the session is, and whatever would follow by itself did."""
-        generation = self.object(name)["metadata"]["generation"]
-        self.until("its generation", lambda: self.status(name).get("observedGeneration") == generation)
-        self.until("Synced", lambda: self.reason(name, "Synced") == "Synced")
+        for name in names:
+            generation = self.object(name)["metadata"]["generation"]
+            self.until("its generation", lambda: self.status(name).get("observedGeneration") == generation)  # noqa: B023
+            self.until("Synced", lambda: self.reason(name, "Synced") == "Synced")  # noqa: B023 (called at once)
         self.sweeps(sweeps)
 
     def until(self, what, holds, timeout=PATIENCE):

@@ -1,4 +1,7 @@
-"""Killed, or left without an answer, at each step by which content is mounted anew: one mount, and one upload."""
+"""Killed, or left without an answer, at each step by which content is mounted anew: one mount, and one upload.
+
+Each step has a session of its own, and all of them are hit at once.
+"""
 
 from __future__ import annotations
 
@@ -7,98 +10,118 @@ from tests.e2e.test_contents import digest, from_config_map, there
 
 pytestmark = pytest.mark.e2e
 
-STEPS = [
-    pytest.param("POST", "^/v1/files$", id="upload"),
-    pytest.param("DELETE", "/resources/sesrsc_", id="unmount"),
-    pytest.param("POST", "/resources$", id="mount"),
-    pytest.param("DELETE", "^/v1/files/", id="discard"),
-]
-WHEN = ["before", "after"]
+STEPS = ["upload", "unmount", "mount", "discard"]
+NAMES = [f"{step}-{when}" for step in STEPS for when in ("before", "after")]
+"""A session for each step, named for it and for when its call is hit."""
 
 
-def content(scene, text):
-    scene.apply(scene.config_map("content", {"text": text}))
+def content(scene, text, *names):
+    """Give each of them a content of its own."""
+    scene.apply(*(scene.config_map(name, {"text": f"{name} {text}"}) for name in names))
+
+
+def session(scene, name):
+    return scene.session(name, resources=[from_config_map(of=name)])
 
 
 @pytest.fixture
 def mounted(scene):
-    """A settled session with the content `one`."""
-    content(scene, "one")
+    """Settled sessions with the content `one`."""
+    content(scene, "one", *NAMES)
     scene.start()
-    scene.apply(scene.session("contents", resources=[from_config_map()]))
-    scene.settled("contents")
+    scene.apply(*(session(scene, name) for name in NAMES))
+    scene.settled(*NAMES)
     return scene.mark()
 
 
-def right(scene):
-    """One mount with the new content, and the one upload that it needs."""
-    scene.until("the new content", lambda: there(scene) == {"/text": digest(b"two")}, timeout=60)
-    scene.until("one upload", lambda: [f["sha256"] for f in scene.uploads()] == [digest(b"two")], timeout=60)
-    scene.settled("contents")
-    assert there(scene) == {"/text": digest(b"two")}
-    assert [f["sha256"] for f in scene.uploads()] == [digest(b"two")]
-    [entry] = scene.status("contents")["resources"]
-    assert (entry["name"], entry["source"]["fileId"]) == ("text", scene.uploads()[0]["id"])
+def hit(scene, kind):
+    """Each session's call goes wrong once the content is `two`."""
+    for name in NAMES:
+        status = scene.status(name)
+        ident, old = status["id"], status["resources"][0]["source"]["fileId"]
+        step, _, when = name.partition("-")
+        call = {
+            "upload": {"method": "POST", "path": "^/v1/files$", "containing": f"{name} two"},
+            "unmount": {"method": "DELETE", "path": f"{ident}/resources/"},
+            "mount": {"method": "POST", "path": f"{ident}/resources$"},
+            "discard": {"method": "DELETE", "path": f"^/v1/files/{old}$"},
+        }[step]
+        scene.control.fault(kind, when=when, **call)
+    content(scene, "two", *NAMES)
+    scene.until("all were hit", lambda: all(rule["hits"] for rule in scene.control.faults()))
+
+
+def right(scene, *names):
+    """In each one mount with the new content, and of all only the uploads that they need."""
+    wanted = {name: {"/text": digest(f"{name} two".encode())} for name in names}
+    needed = sorted(each["/text"] for each in wanted.values())
+
+    def kept():
+        return sorted(f["sha256"] for f in scene.uploads())
+
+    scene.until("the new content", lambda: {name: there(scene, name) for name in names} == wanted, timeout=60)
+    scene.until("its uploads", lambda: kept() == needed, timeout=60)
+    scene.settled(*names)
+    assert {name: there(scene, name) for name in names} == wanted
+    assert kept() == needed
+    ids = {f["id"]: f["sha256"] for f in scene.uploads()}
+    for name in names:
+        [entry] = scene.status(name)["resources"]
+        assert (entry["name"], ids[entry["source"]["fileId"]]) == ("text", wanted[name]["/text"])
     mark = scene.mark()
     scene.sweeps(2)
     assert scene.mutations(since=mark) == []
 
 
-@pytest.mark.parametrize("when", WHEN)
-@pytest.mark.parametrize(("method", "path"), STEPS)
-def test_killed_at_each_call(scene, mounted, method, path, when):
-    scene.control.fault("delay", method=method, path=path, when=when)
-    content(scene, "two")
-    scene.until("the held call", lambda: scene.control.faults()[0]["hits"])
+def test_killed_at_each_call(scene, mounted):
+    hit(scene, "delay")
     scene.kill()
     scene.control.clear_faults()
     scene.start()
-    right(scene)
+    right(scene, *NAMES)
 
 
-@pytest.mark.parametrize("when", WHEN)
-@pytest.mark.parametrize(("method", "path"), STEPS)
-def test_no_answer_to_each_call(scene, mounted, method, path, when):
-    scene.control.fault("cut", method=method, path=path, when=when)
-    content(scene, "two")
-    right(scene)
-    assert len([s for s in scene.steps(since=mounted) if s == "upload"]) <= 2
+def test_no_answer_to_each_call(scene, mounted):
+    hit(scene, "cut")
+    right(scene, *NAMES)
+    # One more for each call that was hit, where it was a whole new try: none for nothing.
+    assert scene.steps(since=mounted).count("upload") <= len(NAMES) + 2
 
 
-@pytest.mark.parametrize("when", WHEN)
-@pytest.mark.parametrize(("method", "path"), STEPS)
-def test_deleted_at_each_call_leaves_no_upload(scene, mounted, method, path, when):
-    rule = scene.control.fault("delay", method=method, path=path, when=when)
-    content(scene, "two")
-    scene.until("the held call", lambda: scene.control.faults()[0]["hits"])
-    scene.delete("contents", wait=False)
-    scene.control.remove_fault(rule)
-    scene.until("the resource is gone", lambda: not scene.world.sessions("default"), timeout=60)
+def test_deleted_at_each_call_leaves_no_upload(scene, mounted):
+    hit(scene, "delay")
+    scene.kubectl("delete", "session", "--all", "--wait=false")
+    scene.control.clear_faults()
+    scene.until("the resources are gone", lambda: not scene.world.sessions("default"), timeout=60)
     assert scene.uploads() == []
     assert scene.control.sessions(alive=True) == []
 
 
-@pytest.mark.parametrize("when", WHEN)
-def test_killed_at_the_upload_before_the_session(scene, when):
-    scene.control.fault("delay", method="POST", path="^/v1/files$", when=when)
-    content(scene, "two")
+def test_killed_at_the_upload_before_the_session(scene):
+    names = NAMES[:2]
+    for name in names:
+        when = name.partition("-")[2]
+        scene.control.fault("delay", method="POST", path="^/v1/files$", when=when, containing=f"{name} two")
+    content(scene, "two", *names)
     scene.start()
-    scene.apply(scene.session("contents", resources=[from_config_map()]))
-    scene.until("the held upload", lambda: scene.control.faults()[0]["hits"])
+    scene.apply(*(session(scene, name) for name in names))
+    scene.until("the held uploads", lambda: all(rule["hits"] for rule in scene.control.faults()))
     scene.kill()
     scene.control.clear_faults()
     scene.start()
-    scene.wait_ready("contents", timeout=60)
-    right(scene)
-    assert len(scene.creations()) == 1
-    scene.delete("contents")
+    scene.wait_ready(*names, timeout=60)
+    right(scene, *names)
+    assert len(scene.creations()) == 2
+    scene.delete(names[0])
+    scene.delete(names[1])
     assert scene.uploads() == []
 
 
 def test_edited_again_while_it_is_mounted(scene, mounted):
-    rule = scene.control.fault("delay", method="POST", path="/resources$")
-    content(scene, "three")
+    name = NAMES[0]
+    rule = scene.control.fault("delay", method="POST", path=f"{scene.status(name)['id']}/resources$")
+    content(scene, "three", name)
     scene.until("the held call", lambda: scene.control.faults()[0]["hits"])
-    content(scene, "two")
+    content(scene, "two", *NAMES)
     scene.control.remove_fault(rule)
-    right(scene)
+    right(scene, *NAMES)

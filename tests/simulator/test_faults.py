@@ -175,6 +175,15 @@ async def test_rules_are_for_what_they_name(raw: httpx.AsyncClient, control: Con
     assert (await raw.get("/v1/sessions", headers={"x-api-key": second})).status_code == 200
 
 
+async def test_a_rule_can_name_a_text_of_the_body(raw: httpx.AsyncClient, control: Control, bare: Any) -> None:
+    control.fault("answer", path=SESSIONS, containing='"two"', status=500, times=None)
+
+    assert (await create(raw, bare | {"title": "one"})).status_code == 200
+    assert (await create(raw, bare | {"title": "two"})).status_code == 500
+    assert (await raw.get("/v1/sessions")).status_code == 200
+    assert control.faults()[0]["containing"] == '"two"'
+
+
 async def test_the_first_rule_that_hits_is_the_only_one(raw: httpx.AsyncClient, control: Control, bare: Any) -> None:
     control.fault("answer", status=500)
     control.fault("answer", status=502)

@@ -45,7 +45,7 @@ class Door:
         entry = self._log(scope, headers, request_id)
         visit = answering.Visit(scope, receive, send, entry)
         refusal, raw = await self._read(scope, receive, headers, entry)
-        rule = self.faults.match(scope["method"], scope["path"], entry.key)
+        rule = self.faults.match(scope["method"], scope["path"], entry.key, raw)
         if rule is not None:
             entry.fault = rule.number
             if rule.effect.when == "before" and await answering.befall(visit, rule):

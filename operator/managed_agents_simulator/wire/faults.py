@@ -39,6 +39,7 @@ RULE: Check = record(
         "method": optional(text(1)),
         "path": text(),
         "key": optional(text(1)),
+        "containing": optional(text(1)),
         "skip": whole(0),
         "times": optional(whole(1)),
         "effect": _EFFECT,
@@ -74,6 +75,7 @@ class Rule:
     method: str | None
     path: re.Pattern[str]
     key: str | None
+    containing: bytes | None
     skip: int
     times: int | None
     effect: Effect
@@ -81,9 +83,11 @@ class Rule:
     hits: int = 0
     removed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def applies(self, method: str, path: str, key: str | None) -> bool:
+    def applies(self, method: str, path: str, key: str | None, body: bytes) -> bool:
         """Whether this request is hit; counts it if it matches at all."""
         if self.method not in (None, method) or self.key not in (None, key) or not self.path.search(path):
+            return False
+        if self.containing is not None and self.containing not in body:
             return False
         self.seen += 1
         if self.seen <= self.skip or (self.times is not None and self.hits >= self.times):
@@ -98,6 +102,7 @@ class Rule:
             "method": self.method,
             "path": self.path.pattern,
             "key": self.key,
+            "containing": self.containing.decode() if self.containing is not None else None,
             "skip": self.skip,
             "times": self.times,
             "effect": {name: getattr(self.effect, name) for name in Effect.__dataclass_fields__},
@@ -131,15 +136,16 @@ class Faults:
             method=checked["method"].upper() if checked.get("method") else None,
             path=pattern,
             key=checked.get("key"),
+            containing=checked["containing"].encode() if checked.get("containing") else None,
             skip=checked.get("skip", 0),
             times=checked.get("times", 1),
             effect=Effect(**{"when": late, "status": fallback, **effect}),
         )
         return rule
 
-    def match(self, method: str, path: str, key: str | None) -> Rule | None:
+    def match(self, method: str, path: str, key: str | None, body: bytes) -> Rule | None:
         """The rule that hits this request, or None."""
-        return next((rule for rule in self._rules.values() if rule.applies(method, path, key)), None)
+        return next((rule for rule in self._rules.values() if rule.applies(method, path, key, body)), None)
 
     def remove(self, number: int | None = None) -> None:
         """Take one rule out, or all; requests that a rule holds back go on."""
