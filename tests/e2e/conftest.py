@@ -6,6 +6,7 @@ When a test fails, what its processes said is printed with it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import uuid
@@ -118,7 +119,7 @@ def created(kubectl, session):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    world = item.funcargs.get("scene")
+    world = next((each for each in item.funcargs.values() if isinstance(each, Scene)), None)
     if report.failed and world is not None:
         report.sections.append(("what the world says", world.told()))
     return report
@@ -137,15 +138,35 @@ def stored(control_plane):
         yield kubernetes.client.CustomObjectsApi(client)
 
 
-@pytest.fixture
-def scene(control_plane, installed, stored, tmp_path):
-    """Simulator and cluster; the test starts the operator, so that it can set the stage first."""
-    with World(control_plane, tmp_path, installed=installed, simulator_options=["--speed", "4"]) as world:
-        # Other tests of this cluster may have left some, and an operator serves them all.
-        world.remove_sessions()
-        try:
-            yield Scene(world, stored)
-        finally:
-            world.stop()
+@pytest.fixture(scope="session")
+def opened(control_plane, installed, stored):
+    """Opens a scene for as long as it is needed: `with opened(directory) as scene`."""
+
+    @contextlib.contextmanager
+    def scene(directory):
+        with World(control_plane, directory, installed=installed, simulator_options=["--speed", "4"]) as world:
+            # Other tests of this cluster may have left some, and an operator serves them all.
             world.remove_sessions()
-            world.kubectl("delete", "secrets,configmaps", "--all", "--namespace=default")
+            try:
+                yield Scene(world, stored)
+            finally:
+                world.stop()
+                world.remove_sessions()
+                world.kubectl("delete", "secrets,configmaps", "--all", "--namespace=default")
+
+    return scene
+
+
+@pytest.fixture
+def scene(opened, tmp_path):
+    """Simulator and cluster; the test starts the operator, so that it can set the stage first."""
+    with opened(tmp_path) as scene:
+        yield scene
+
+
+@pytest.fixture(scope="module")
+def running(opened, tmp_path_factory):
+    """The same with an operator that runs, for tests of one module that only add resources of their own."""
+    with opened(tmp_path_factory.mktemp("running")) as scene:
+        scene.start()
+        yield scene

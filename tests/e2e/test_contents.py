@@ -49,11 +49,10 @@ def source(scene, name="text"):
 
 
 @pytest.mark.parametrize("modes", MODES)
-def test_content_lies_there_byte_for_byte_from_the_start(scene, modes):
+def test_content_lies_there_byte_for_byte_and_follows_its_source(scene, modes):
     scene.control.modes(**modes)
-    scene.apply(
-        scene.config_map("content", {"text": TEXT, "empty": ""}, binaryData={"bytes": base64.b64encode(BYTES).decode()})
-    )
+    binary = {"bytes": base64.b64encode(BYTES).decode()}
+    scene.apply(scene.config_map("content", {"text": TEXT, "empty": ""}, binaryData=binary))
     scene.apply(scene.secret("content", text=TEXT))
     scene.start()
     mounts = [from_config_map(), from_config_map("bytes", "/bytes", "bytes"), from_secret()]
@@ -67,35 +66,27 @@ def test_content_lies_there_byte_for_byte_from_the_start(scene, modes):
     assert scene.steps() == ["upload", "upload", "upload", "create"]
     assert source(scene)["resourceVersion"] == version(scene, "configmap")
     assert source(scene, "secret")["resourceVersion"] == version(scene, "secret")
-    assert {r["source"]["fileId"] for r in scene.status("contents")["resources"]} == {f["id"] for f in scene.uploads()}
+    first = {f["id"] for f in scene.uploads()}
+    assert {r["source"]["fileId"] for r in scene.status("contents")["resources"]} == first
+
+    edited(scene, "text", "configmap", scene.config_map("content", {"text": "two", "empty": ""}, binaryData=binary))
+    edited(scene, "secret", "secret", scene.secret("content", text="two"))
+    assert there(scene) == {"/text": digest(b"two"), "/bytes": digest(BYTES), "/secret": digest(b"two")}
+    assert len({f["id"] for f in scene.uploads()} & first) == 1
 
 
-@pytest.mark.parametrize(
-    ("kind", "modes"), [*(pytest.param("configmap", *m.values, id=m.id) for m in MODES), ("secret", {})]
-)
-def test_edited_content_is_mounted_anew_and_the_old_upload_goes(scene, kind, modes):
-    scene.control.modes(**modes)
-    made = {
-        "configmap": lambda text: scene.config_map("content", {"text": text}),
-        "secret": lambda text: scene.secret("content", text=text),
-    }[kind]
-    mount = {"configmap": from_config_map, "secret": from_secret}[kind](path="/text", name="text")
-    scene.apply(made("one"))
-    scene.start()
-    scene.apply(scene.session("contents", resources=[mount]))
-    scene.settled("contents")
-    mark = scene.mark()
-    [old] = scene.uploads()
-    scene.apply(made("two"))
-    scene.until("the new content", lambda: there(scene) == {"/text": digest(b"two")})
-    scene.until("one upload", lambda: len(scene.uploads()) == 1)
+def edited(scene, name, kind, manifest):
+    """After an edit of its source the one mount lies anew, and its old upload is gone."""
+    mark, old = scene.mark(), source(scene, name)["fileId"]
+    scene.apply(manifest)
+    scene.until("the new content", lambda: there(scene).get(f"/{name}") == digest(b"two"))
+    scene.until("its old upload is gone", lambda: old not in [f["id"] for f in scene.uploads()])
     scene.settled("contents")
     assert scene.steps(since=mark) == ["upload", "unmount", "mount", "discard"]
-    [new] = scene.uploads()
-    assert new["id"] != old["id"]
-    assert new["sha256"] == digest(b"two")
-    assert source(scene)["fileId"] == new["id"]
-    assert source(scene)["resourceVersion"] == version(scene, kind)
+    now = source(scene, name)
+    assert now["resourceVersion"] == version(scene, kind)
+    assert [f["sha256"] for f in scene.uploads() if f["id"] == now["fileId"]] == [digest(b"two")]
+    assert len(scene.uploads()) == 3
 
 
 def test_a_new_version_with_the_same_bytes_changes_nothing(scene):
@@ -175,17 +166,19 @@ def test_what_was_taken_away_leaves_the_mount_as_it_is(scene):
     assert there(scene) == {"/text": digest(b"one")}
 
 
-@pytest.mark.parametrize("policy", ["Archive", "Delete", "Retain"])
-def test_no_upload_outlives_its_resource(scene, policy):
+def test_no_upload_outlives_its_resource(scene):
     """Also where ConfigMap and Secret went first."""
     scene.apply(scene.config_map("content", {"text": "one"}), scene.secret("content", text="two"))
     scene.start()
-    scene.apply(scene.session("contents", deletionPolicy=policy, resources=[from_config_map(), from_secret()]))
-    scene.settled("contents")
-    assert len(scene.uploads()) == 2
+    policies = ("Archive", "Delete", "Retain")
+    mounts = [from_config_map(), from_secret()]
+    scene.apply(*(scene.session(each.lower(), deletionPolicy=each, resources=mounts) for each in policies))
+    scene.settled(*(each.lower() for each in policies))
+    assert len(scene.uploads()) == 6
     scene.kubectl("delete", "configmap,secret", "content")
-    scene.delete("contents")
-    assert scene.uploads() == []
+    for left, each in zip((4, 2, 0), policies, strict=True):
+        scene.delete(each.lower())
+        assert len(scene.uploads()) == left
 
 
 def test_content_edited_while_no_operator_ran_is_mounted_anew(scene):

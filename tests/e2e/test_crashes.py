@@ -85,26 +85,30 @@ def test_killed_between_the_answer_and_the_status(scene):
     assert len(remote["events"]) == 1
 
 
-LOST = [
-    pytest.param({"kind": "answer", "status": 500}, id="500"),
-    pytest.param({"kind": "answer", "status": 502}, id="502"),
-    pytest.param({"kind": "cut"}, id="cut"),
-    pytest.param({"kind": "garbage"}, id="garbage"),
-    pytest.param({"kind": "truncate"}, id="truncated"),
-    pytest.param({"kind": "delay", "seconds": 6}, id="after the time-out"),
-]
+LOST = {
+    "internal": {"kind": "answer", "status": 500},
+    "gateway": {"kind": "answer", "status": 502},
+    "cut": {"kind": "cut"},
+    "garbage": {"kind": "garbage"},
+    "truncated": {"kind": "truncate"},
+    "late": {"kind": "delay", "seconds": 6},
+}
+"""By the name of a session, what becomes of the answer to its POST, which was carried out."""
 
 
-@pytest.mark.parametrize("effect", LOST)
-def test_stored_but_not_answered(scene, effect):
-    """The nearest peer makes five sessions of this."""
-    kind, rest = effect["kind"], {k: v for k, v in effect.items() if k != "kind"}
-    scene.control.fault(kind, method="POST", path="^/v1/sessions$", when="after", times=4, **rest)
+def test_stored_but_not_answered(scene):
+    """The nearest peer makes five sessions of each."""
+    for name, effect in LOST.items():
+        rule = {"method": "POST", "path": "^/v1/sessions$", "containing": f"/default/{name}", "when": "after"}
+        scene.control.fault(times=4, **rule, **effect)
     scene.start()
-    scene.apply(scene.session("lost"))
-    _one_session(scene, "lost")
-    assert len(scene.control.sessions()) == 1
-    assert len(scene.creations()) == 1
+    scene.apply(*(scene.session(name) for name in LOST))
+    scene.wait_ready(*LOST, timeout=60)
+    scene.sweeps(3)
+    assert {name: [s["id"] for s in scene.remote(name)] for name in LOST} == {
+        name: [scene.status(name)["id"]] for name in LOST
+    }
+    assert len(scene.control.sessions(alive=True)) == len(scene.creations()) == len(LOST)
 
 
 def test_a_list_that_lags_does_not_hide_it(scene):

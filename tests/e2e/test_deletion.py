@@ -8,43 +8,41 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
-POLICIES = [
-    pytest.param("Archive", lambda s: s["archived_at"] and not s["deleted_at"], id="Archive"),
-    pytest.param("Delete", lambda s: s["deleted_at"], id="Delete"),
-    pytest.param("Retain", lambda s: not s["archived_at"] and not s["deleted_at"], id="Retain"),
-]
+ENDED = {
+    "Archive": lambda s: s["archived_at"] and not s["deleted_at"],
+    "Delete": lambda s: s["deleted_at"],
+    "Retain": lambda s: not s["archived_at"] and not s["deleted_at"],
+}
+"""By deletion policy, whether a session ended as it says."""
 
 
 @pytest.mark.parametrize(
     "modes", [{}, {"archived_keeps_status": True, "drop_metadata": True}], ids=["plain", "differs"]
 )
-@pytest.mark.parametrize(("policy", "ended"), POLICIES)
-def test_the_session_ends_as_the_policy_says(scene, policy, ended, modes):
+def test_the_session_ends_as_the_policy_says(scene, modes):
     scene.control.modes(**modes)
     scene.start()
-    scene.apply(scene.session("end", deletionPolicy=policy))
-    scene.wait_ready("end")
-    ident = scene.status("end")["id"]
-    scene.delete("end")
-    assert ended(scene.control.session(ident))
-    assert len(scene.mutations()) == (1 if policy == "Retain" else 2)
+    scene.apply(*(scene.session(policy.lower(), deletionPolicy=policy) for policy in ENDED))
+    scene.wait_ready(*(policy.lower() for policy in ENDED))
+    for policy, ended in ENDED.items():
+        ident, mark = scene.status(policy.lower())["id"], scene.mark()
+        scene.delete(policy.lower())
+        assert ended(scene.control.session(ident)), policy
+        assert len(scene.mutations(since=mark)) == (0 if policy == "Retain" else 1), policy
 
 
-@pytest.mark.parametrize(("policy", "ended"), POLICIES[:2])
-def test_a_running_session_is_interrupted_once(scene, policy, ended):
+def test_a_running_session_is_interrupted_once(scene):
     scene.control.behaviour(turn_seconds=4000.0)
     scene.start()
     message = {"type": "user.message", "text": "Go."}
-    scene.apply(scene.session("busy", deletionPolicy=policy, initialEvents=[message]))
-    scene.wait("busy", "Running")
-    mark = scene.mark()
-    ident = scene.status("busy")["id"]
-    scene.delete("busy")
-    assert ended(scene.control.session(ident))
-    bodies = [c["body"] for c in scene.mutations(since=mark) if c["path"].endswith("/events")]
-    assert bodies == [{"events": [{"type": "user.interrupt"}]}]
-    assert len(scene.mutations(since=mark)) == 2
-    assert len([c for c in scene.calls("GET", since=mark) if c["path"].endswith(ident)]) <= 6
+    for policy in ("Archive", "Delete"):
+        scene.apply(scene.session("busy", deletionPolicy=policy, initialEvents=[message]))
+        scene.wait("busy", "Running")
+        ident, mark = scene.status("busy")["id"], scene.mark()
+        scene.delete("busy")
+        assert ENDED[policy](scene.control.session(ident)), policy
+        assert scene.steps(since=mark) == ["interrupt", policy.lower()]
+        assert len([c for c in scene.calls("GET", since=mark) if c["path"].endswith(ident)]) <= 6, policy
 
 
 def test_a_session_that_will_not_stop_is_told_and_can_be_let_go(scene):

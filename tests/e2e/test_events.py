@@ -14,25 +14,33 @@ FILE = {"name": "data", "file": {"fileId": "file_sample", "mountPath": "/data.cs
 
 
 @pytest.fixture
-def told(scene):
+def told():
     """Type and reason of each Event of a resource, sorted, once all that is expected is there, and no more."""
 
-    def events(name):
+    def events(scene, name):
         items = json.loads(scene.kubectl("get", "events.v1.events.k8s.io", "-n", "default", "-o", "json"))["items"]
         uid = scene.object(name)["metadata"]["uid"]
         return [e for e in items if e["regarding"]["uid"] == uid]
 
-    def check(name, *expected):
+    def check(scene, name, *expected):
         wanted = sorted(expected)
-        scene.until(f"{len(wanted)} events", lambda: len(events(name)) >= len(wanted))
+        scene.until(f"{len(wanted)} events", lambda: len(events(scene, name)) >= len(wanted))
         scene.sweeps(2)
-        found = events(name)
+        found = events(scene, name)
         assert sorted((e["type"], e["reason"]) for e in found) == wanted
         text = json.dumps(found)
         assert [c for c in (PROMPT, TOKEN, CONTENT) if c in text] == []
         assert all(e["note"] and e["action"] and e["reportingController"] for e in found)
 
     return check
+
+
+@pytest.fixture
+def behaviour(running):
+    """Sets how sessions behave during one test."""
+    before = running.control.behaviour()
+    yield running.control.behaviour
+    running.control.behaviour(**before)
 
 
 def normal(*reasons):
@@ -43,155 +51,142 @@ def warning(*reasons):
     return [("Warning", r) for r in reasons]
 
 
-def test_made_told_and_edited(scene, told):
-    scene.start()
-    scene.apply(scene.session("life", title="One", initialEvents=EVENTS))
-    scene.wait("life", "EndTurn", "Finished")
-    told("life", *normal("Created", "InitialEventsSent"))
-    scene.apply(scene.session("life", title="Two", metadata={"team": "a"}, initialEvents=EVENTS))
-    scene.settled("life")
-    told("life", *normal("Created", "InitialEventsSent", "Updated"))
+def test_made_told_and_edited(running, told):
+    running.apply(running.session("life", title="One", initialEvents=EVENTS))
+    running.wait("life", "EndTurn", "Finished")
+    told(running, "life", *normal("Created", "InitialEventsSent"))
+    running.apply(running.session("life", title="Two", metadata={"team": "a"}, initialEvents=EVENTS))
+    running.settled("life")
+    told(running, "life", *normal("Created", "InitialEventsSent", "Updated"))
 
 
-def test_files_come_change_and_go(scene, told):
-    scene.apply(scene.config_map("content", {"text": CONTENT}))
+def test_files_come_change_and_go(running, told):
+    running.apply(running.config_map("content", {"text": CONTENT}))
     text = {"name": "text", "file": {"configMapKeyRef": {"name": "content", "key": "text"}, "mountPath": "/text"}}
-    scene.start()
-    scene.apply(scene.session("files"))
-    scene.settled("files")
-    scene.apply(scene.session("files", resources=[FILE]))
-    scene.settled("files")
-    told("files", *normal("Created", "Mounted"))
-    scene.apply(scene.session("files"))
-    scene.settled("files")
-    told("files", *normal("Created", "Mounted", "Unmounted"))
-    scene.apply(scene.session("files", resources=[text]))
-    scene.settled("files")
-    told("files", *normal("Created", "Mounted", "Unmounted", "Mounted"))
+    running.apply(running.session("files"))
+    running.settled("files")
+    running.apply(running.session("files", resources=[FILE]))
+    running.settled("files")
+    told(running, "files", *normal("Created", "Mounted"))
+    running.apply(running.session("files"))
+    running.settled("files")
+    told(running, "files", *normal("Created", "Mounted", "Unmounted"))
+    running.apply(running.session("files", resources=[text]))
+    running.settled("files")
+    told(running, "files", *normal("Created", "Mounted", "Unmounted", "Mounted"))
 
 
-def test_a_token_is_renewed(scene, told):
+def test_a_token_is_renewed(running, told):
     ref = {"name": "gh", "key": "token"}
     mount = {"name": "repo", "githubRepository": {"url": "https://github.com/o/r", "authorizationTokenSecretRef": ref}}
-    scene.apply(scene.secret("gh", token=TOKEN))
-    scene.start()
-    scene.apply(scene.session("repo", resources=[mount]))
-    scene.settled("repo")
-    scene.apply(scene.secret("gh", token=f"{TOKEN}_again"))
-    scene.until("the renewal", lambda: "rotate" in scene.steps())
-    scene.settled("repo")
-    told("repo", *normal("Created", "TokenRotated"))
+    running.apply(running.secret("gh", token=TOKEN))
+    running.apply(running.session("repo", resources=[mount]))
+    running.settled("repo")
+    running.apply(running.secret("gh", token=f"{TOKEN}_again"))
+    running.until("the renewal", lambda: "rotate" in running.steps())
+    running.settled("repo")
+    told(running, "repo", *normal("Created", "TokenRotated"))
 
 
-def test_archived_by_the_spec(scene, told):
-    scene.control.behaviour(turn_seconds=4000.0)
-    scene.start()
-    scene.apply(scene.session("busy", initialEvents=EVENTS))
-    scene.wait("busy", "Running")
-    scene.apply(scene.session("busy", archived=True, initialEvents=EVENTS))
-    scene.wait("busy", "Archived")
-    told("busy", *normal("Created", "InitialEventsSent", "Interrupted", "Archived"))
+def test_archived_by_the_spec(running, told, behaviour):
+    behaviour(turn_seconds=4000.0)
+    running.apply(running.session("busy", initialEvents=EVENTS))
+    running.wait("busy", "Running")
+    running.apply(running.session("busy", archived=True, initialEvents=EVENTS))
+    running.wait("busy", "Archived")
+    told(running, "busy", *normal("Created", "InitialEventsSent", "Interrupted", "Archived"))
 
 
-def test_replaced_by_an_edit(scene, told):
+def test_replaced_by_an_edit(running, told):
     def spec(system):
         agent = {"id": "agent_sample", "overrides": {"system": system}}
-        return scene.session("other", agent=agent, onImmutableChange="Replace")
+        return running.session("other", agent=agent, onImmutableChange="Replace")
 
-    scene.start()
-    scene.apply(spec("One."))
-    scene.settled("other")
-    old = scene.status("other")["id"]
-    scene.apply(spec("Two."))
-    scene.until("another id", lambda: scene.status("other")["id"] != old)
-    scene.settled("other")
-    told("other", *normal("Created", "Archived", "Replaced"))
+    running.apply(spec("One."))
+    running.settled("other")
+    old = running.status("other")["id"]
+    running.apply(spec("Two."))
+    running.until("another id", lambda: running.status("other")["id"] != old)
+    running.settled("other")
+    told(running, "other", *normal("Created", "Archived", "Replaced"))
 
 
-def test_adopted_and_observed(scene, told):
-    with scene.client() as client:
+def test_adopted_and_observed(running, told):
+    with running.client() as client:
         made = [
             client.post("/v1/sessions", json={"agent": "agent_sample", "environment_id": "env_sample"}).json()["id"]
             for _ in range(2)
         ]
-    scene.start()
     for name, ident, policy in zip(("child", "watch"), made, ("Full", "Observe"), strict=True):
-        manifest = scene.session(name)
-        scene.apply(manifest | {"spec": {"sessionId": ident, "managementPolicy": policy}})
-    scene.wait_ready("child", "watch")
-    told("child", *normal("Adopted"))
-    told("watch", *normal("Observing"))
+        manifest = running.session(name)
+        running.apply(manifest | {"spec": {"sessionId": ident, "managementPolicy": policy}})
+    running.wait_ready("child", "watch")
+    told(running, "child", *normal("Adopted"))
+    told(running, "watch", *normal("Observing"))
 
 
-def test_lost(scene, told):
-    scene.start()
-    scene.apply(scene.session("gone"))
-    scene.settled("gone")
-    scene.control.delete(scene.status("gone")["id"])
-    scene.wait("gone", "Lost")
-    told("gone", *normal("Created"), *warning("Lost"))
+def test_lost(running, told):
+    running.apply(running.session("gone"))
+    running.settled("gone")
+    running.control.delete(running.status("gone")["id"])
+    running.wait("gone", "Lost")
+    told(running, "gone", *normal("Created"), *warning("Lost"))
 
 
-def test_archived_outside(scene, told):
-    scene.start()
-    scene.apply(scene.session("gone"))
-    scene.settled("gone")
-    scene.control.archive(scene.status("gone")["id"])
-    scene.wait("gone", "ArchivedOutside")
-    told("gone", *normal("Created"), *warning("ArchivedOutside"))
+def test_archived_outside(running, told):
+    running.apply(running.session("away"))
+    running.settled("away")
+    running.control.archive(running.status("away")["id"])
+    running.wait("away", "ArchivedOutside")
+    told(running, "away", *normal("Created"), *warning("ArchivedOutside"))
 
 
-def test_a_stall_and_its_end(scene, told):
-    scene.start()
-    scene.apply(scene.session("held"))
-    scene.settled("held")
-    key = scene.world.simulator.key
-    scene.control.revoke_key(key)
-    scene.wait("held", "KeyRefused")
-    scene.control.add_key(key)
-    scene.wait("held", "Idle", timeout=90)
-    told("held", *normal("Created", "Recovered"), *warning("KeyRefused"))
+def test_a_stall_and_its_end(running, told):
+    running.apply(running.session("held"))
+    running.settled("held")
+    key = running.world.simulator.key
+    running.control.revoke_key(key)
+    running.wait("held", "KeyRefused")
+    running.control.add_key(key)
+    running.wait("held", "Idle", timeout=90)
+    told(running, "held", *normal("Created", "Recovered"), *warning("KeyRefused"))
 
 
-def test_a_missing_secret_and_its_coming(scene, told):
+def test_a_missing_secret_and_its_coming(running, told):
     text = {"name": "text", "file": {"secretKeyRef": {"name": "content", "key": "text"}, "mountPath": "/text"}}
-    scene.start()
-    scene.apply(scene.session("waits"))
-    scene.settled("waits")
-    scene.apply(scene.session("waits", resources=[text]))
-    scene.wait("waits", "SecretMissing", "Synced")
-    scene.apply(scene.secret("content", text=CONTENT))
-    scene.settled("waits")
-    told("waits", *normal("Created", "Mounted", "Recovered"), *warning("SecretMissing"))
+    running.apply(running.session("waits"))
+    running.settled("waits")
+    running.apply(running.session("waits", resources=[text]))
+    running.wait("waits", "SecretMissing", "Synced")
+    running.apply(running.secret("content", text=CONTENT))
+    running.settled("waits")
+    told(running, "waits", *normal("Created", "Mounted", "Recovered"), *warning("SecretMissing"))
 
 
-def test_a_wrong_spec_and_its_mending(scene, told):
-    scene.start()
-    scene.apply(scene.session("typo", agent={"id": "agent_typo"}, initialEvents=EVENTS))
-    scene.wait("typo", "InvalidSpec")
-    told("typo", *warning("InvalidSpec"))
-    scene.apply(scene.session("typo", initialEvents=EVENTS))
-    scene.wait("typo", "EndTurn", "Finished")
-    told("typo", *normal("Created", "InitialEventsSent", "Recovered"), *warning("InvalidSpec"))
+def test_a_wrong_spec_and_its_mending(running, told):
+    running.apply(running.session("typo", agent={"id": "agent_typo"}, initialEvents=EVENTS))
+    running.wait("typo", "InvalidSpec")
+    told(running, "typo", *warning("InvalidSpec"))
+    running.apply(running.session("typo", initialEvents=EVENTS))
+    running.wait("typo", "EndTurn", "Finished")
+    told(running, "typo", *normal("Created", "InitialEventsSent", "Recovered"), *warning("InvalidSpec"))
 
 
-def test_a_restart_tells_nothing_again(scene, told):
-    scene.start()
-    scene.apply(scene.session("calm", initialEvents=EVENTS))
-    scene.wait("calm", "EndTurn", "Finished")
-    scene.settled("calm")
+def test_a_restart_tells_nothing_again(running, told):
+    running.apply(running.session("calm", initialEvents=EVENTS))
+    running.wait("calm", "EndTurn", "Finished")
+    running.settled("calm")
     expected = normal("Created", "InitialEventsSent")
-    told("calm", *expected)
-    for end in (scene.stop, scene.kill):
+    told(running, "calm", *expected)
+    for end in (running.stop, running.kill):
         end()
-        scene.start()
-        scene.sweeps(2)
-    told("calm", *expected)
+        running.start()
+        running.sweeps(2)
+    told(running, "calm", *expected)
 
 
-def test_a_question_is_a_warning(scene, told):
-    scene.control.behaviour(stop_reason="requires_action")
-    scene.start()
-    scene.apply(scene.session("asks", initialEvents=EVENTS))
-    scene.wait("asks", "ActionRequired")
-    told("asks", *normal("Created", "InitialEventsSent"), *warning("ActionRequired"))
+def test_a_question_is_a_warning(running, told, behaviour):
+    behaviour(stop_reason="requires_action")
+    running.apply(running.session("asks", initialEvents=EVENTS))
+    running.wait("asks", "ActionRequired")
+    told(running, "asks", *normal("Created", "InitialEventsSent"), *warning("ActionRequired"))

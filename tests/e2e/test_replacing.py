@@ -24,8 +24,9 @@ def replaced(scene, old, name="job", times=1):
     assert status["previousIds"][0] == old
     assert status["incarnation"] == 1 + times
     assert scene.control.session(old)["archived_at"]
-    assert [s["id"] for s in scene.control.sessions(alive=True)] == [status["id"]]
-    assert len(scene.control.sessions()) == 1 + times
+    made = scene.remote(name)
+    assert [s["id"] for s in made if not s["archived_at"]] == [status["id"]]
+    assert len(made) == 1 + times
     return scene.control.session(status["id"])
 
 
