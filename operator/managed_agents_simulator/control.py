@@ -89,9 +89,9 @@ class Control:
         a text in the request's body, `times` None means always. The kinds and what else they take (when, status, body,
         headers, seconds, retry_after) are those of `wire.faults.Effect`.
         """
-        rule = {"method": method, "path": path, "key": key, "containing": containing}
-        rule |= {"skip": skip, "times": times}
-        return int(self._call("POST", "/faults", json={**rule, "effect": {"kind": kind, **effect}})["id"])
+        chosen = {"method": method, "path": path, "key": key, "containing": containing}
+        rule = {**chosen, "skip": skip, "times": times, "effect": {"kind": kind, **effect}}
+        return int(self._call("POST", "/faults", json=rule)["id"])
 
     def faults(self) -> list[dict[str, Any]]:
         """Every rule, with how many requests it has `seen` and how many it `hits`."""

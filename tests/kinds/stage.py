@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -206,3 +207,9 @@ def resource(status: dict[str, Any] | None = None, **spec: Any) -> Session:
 def wire(**fields: Any) -> Wire:
     """A session as the API tells it."""
     return Wire.model_validate({"id": "sesn_1", "status": "idle", **fields})
+
+
+async def over(*indexes):
+    """Wait for the listings that were ordered of searches or uploads, however they end."""
+    tasks = {index._batches._task for index in indexes} - {None}
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.kinds.stage import CLUSTER, UID, resource, wire
+from tests.kinds.stage import CLUSTER, UID, over, resource, wire
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import Consequence, Failure
@@ -75,7 +75,7 @@ async def known(connection) -> tuple[OwnFile, ...] | None:
     """What is known after a listing, if one is wanted."""
     after = connection.clock.monotonic()
     assert await connection.kind.observe(WISH, LookUploads(after)) is True
-    await connection.uploads._task
+    await over(connection.uploads)
     return connection.kind.sight(WISH).uploads
 
 

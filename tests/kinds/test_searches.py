@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.kinds.stage import CLUSTER, marker, wire
+from tests.kinds.stage import CLUSTER, marker, over, wire
 
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.looks import LookSearch
@@ -21,12 +21,6 @@ def look(*uids: str, agent: str | None = "agent_sample", since: str = LONG_AGO) 
 
 async def make(connection, uid: str, **fields: Any) -> str:
     return (await connection.client.create_session({**BARE, "metadata": marker(uid), **fields})).value.id
-
-
-async def over(connection) -> None:
-    """Wait for the listings that were ordered."""
-    while connection.searches._task is not None and not connection.searches._task.done():
-        await asyncio.wait([connection.searches._task])
 
 
 def listings(control) -> list[dict[str, Any]]:
@@ -45,7 +39,7 @@ async def begun(control) -> None:
 async def test_what_is_there_is_found(connection, control):
     id = await make(connection, "uid-1")
     assert connection.searches.want("uid-1", look("uid-1")) is True
-    await over(connection)
+    await over(connection.searches)
     found = connection.searches.found("uid-1")
     assert [r.id for r in found.matches] == [id]
     assert found.keeps_metadata
@@ -59,7 +53,7 @@ async def test_a_thousand_share_one_listing(connection, control):
     ids = {f"uid-{n}": await make(connection, f"uid-{n}") for n in range(5)}
     for n in range(1000):
         assert connection.searches.want(f"uid-{n}", look(f"uid-{n}"))
-    await over(connection)
+    await over(connection.searches)
     assert len(listings(control)) == 1
     assert {uid: [r.id for r in connection.searches.found(uid).matches] for uid in ids} == {
         uid: [id] for uid, id in ids.items()
@@ -77,14 +71,14 @@ async def test_archived_ones_and_other_pages_are_found_oldest_first(connection, 
     last = await make(connection, "uid-1")
     control.archive(first)
     connection.searches.want("uid-1", look("uid-1"))
-    await over(connection)
+    await over(connection.searches)
     assert [(r.id, r.terminal) for r in connection.searches.found("uid-1").matches] == [(first, True), (last, False)]
 
 
 async def test_a_search_by_two_uids(connection):
     theirs, ours = await make(connection, "uid-old"), await make(connection, "uid-new")
     connection.searches.want("uid-new", look("uid-old", "uid-new"))
-    await over(connection)
+    await over(connection.searches)
     assert {r.id for r in connection.searches.found("uid-new").matches} == {theirs, ours}
 
 
@@ -97,7 +91,7 @@ async def test_one_that_comes_while_a_listing_runs_gets_the_next(connection, con
     assert connection.searches.want("uid-2", look("uid-2")) is True
     assert connection.searches.want("uid-2", look("uid-2")) is False
     control.remove_fault(delay)
-    await over(connection)
+    await over(connection.searches)
     assert len(listings(control)) == 2
     assert connection.searches.found("uid-1").began_at < asked_at
     assert connection.searches.found("uid-2").began_at > asked_at
@@ -110,7 +104,7 @@ async def test_a_result_tells_when_its_listing_began_not_when_it_ended(connectio
     await begun(control)
     claimed_at = connection.clock.monotonic()
     control.remove_fault(delay)
-    await over(connection)
+    await over(connection.searches)
     assert connection.searches.found("uid-1").began_at < claimed_at
 
 
@@ -118,7 +112,7 @@ async def test_of_two_wishes_before_a_listing_the_later_counts(connection):
     id = await make(connection, "uid-old")
     connection.searches.want("uid-1", look("uid-1"))
     connection.searches.want("uid-1", look("uid-old", "uid-1"))
-    await over(connection)
+    await over(connection.searches)
     assert [r.id for r in connection.searches.found("uid-1").matches] == [id]
 
 
@@ -130,7 +124,7 @@ async def test_a_refused_filter_is_left_out(connection, control, status, times, 
     id = await make(connection, "uid-1")
     control.fault("answer", path="^/v1/sessions$", method="GET", status=status, times=times)
     connection.searches.want("uid-1", look("uid-1"))
-    await over(connection)
+    await over(connection.searches)
     assert [r.id for r in connection.searches.found("uid-1").matches] == [id], why
     assert "agent_id" not in str(listings(control)[-1]["query"])
     assert "created_at" not in str(listings(control)[-1]["query"])
@@ -139,13 +133,13 @@ async def test_a_refused_filter_is_left_out(connection, control, status, times, 
 async def test_the_listing_is_as_narrow_as_all_of_them_allow(connection, control):
     connection.searches.want("uid-1", look("uid-1", since="2026-06-01T00:00:00Z"))
     connection.searches.want("uid-2", look("uid-2", since="2026-05-01T00:00:00Z"))
-    await over(connection)
+    await over(connection.searches)
     query = str(listings(control)[-1]["query"])
     assert "agent_sample" in query
     assert "2026-05-01" in query
     connection.searches.want("uid-1", look("uid-1"))
     connection.searches.want("uid-2", look("uid-2", agent="agent_other"))
-    await over(connection)
+    await over(connection.searches)
     assert "agent_id" not in str(listings(control)[-1]["query"])
 
 
@@ -165,7 +159,7 @@ async def test_a_failure_is_told_once_and_nothing_is_concluded(connection, contr
         await make(connection, "uid-1")
     control.fault(kind, path="^/v1/sessions$", method="GET", skip=2, times=1, **effect)
     connection.searches.want("uid-1", look("uid-1"))
-    await over(connection)
+    await over(connection.searches)
     assert connection.searches.found("uid-1") is None
     assert connection.told[-1] == "uid-1"
     told = connection.searches.want("uid-1", look("uid-1"))
@@ -174,26 +168,26 @@ async def test_a_failure_is_told_once_and_nothing_is_concluded(connection, contr
     assert (connection.circuit.failure is not None) == (consequence is Consequence.BLOCKED)
     connection.clock.now += 60
     assert connection.searches.want("uid-1", look("uid-1")) is True
-    await over(connection)
+    await over(connection.searches)
     assert len(connection.searches.found("uid-1").matches) == 25
 
 
 async def test_what_is_forgotten_is_searched_for_anew(connection):
     await make(connection, "uid-1")
     connection.searches.want("uid-1", look("uid-1"))
-    await over(connection)
+    await over(connection.searches)
     connection.searches.forget("uid-1")
     assert connection.searches.found("uid-1") is None
     assert connection.searches.want("uid-1", look("uid-1")) is True
-    await over(connection)
+    await over(connection.searches)
 
 
 async def test_results_that_nobody_takes_do_not_pile_up(connection):
     connection.searches.want("uid-gone", look("uid-gone"))
-    await over(connection)
+    await over(connection.searches)
     connection.clock.now += 7200
     connection.searches.want("uid-1", look("uid-1"))
-    await over(connection)
+    await over(connection.searches)
     assert connection.searches.found("uid-gone") is None
     assert connection.searches.found("uid-1") is not None
 
@@ -204,7 +198,7 @@ async def test_a_match_is_told_as_it_was_last_seen(connection):
     ended = wire(id=id, metadata=marker("uid-1"), archived_at="2026-11-22T09:30:00Z")
     connection.observatory.put(ended, connection.clock.monotonic() + 100)
     connection.searches.want("uid-1", look("uid-1"))
-    await over(connection)
+    await over(connection.searches)
     assert connection.searches.found("uid-1").matches[0].terminal
 
 
@@ -224,7 +218,7 @@ async def test_whether_one_could_be_it(connection, control, fields, wish, could,
     connection.searches.want("uid-1", wish)
     # A second wish keeps the listing from being narrowed by agent and time.
     connection.searches.want("uid-2", look("uid-2", agent="agent_third"))
-    await over(connection)
+    await over(connection.searches)
     found = connection.searches.found("uid-1")
     assert found.matches == ()
     assert not found.keeps_metadata
@@ -236,12 +230,12 @@ async def test_it_can_be_ended_in_the_middle(connection, control):
     connection.searches.want("uid-1", look("uid-1"))
     await begun(control)
     await connection.searches.close()
-    assert connection.searches._task.cancelled()
+    assert connection.searches._batches._task.cancelled()
 
 
 async def test_markers_of_others_are_left_alone(connection):
     await make(connection, "uid-2")
     await connection.client.create_session({**BARE, "metadata": {"k8s_uid": f"uid-1 of {CLUSTER}"}})
     connection.searches.want("uid-1", look("uid-1"))
-    await over(connection)
+    await over(connection.searches)
     assert connection.searches.found("uid-1").matches == ()

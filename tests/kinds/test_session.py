@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from tests.kinds.stage import CLUSTER, UID, marker, resource
+from tests.kinds.stage import CLUSTER, UID, marker, over, resource
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import ClusterUnreachable, Consequence, Failure
@@ -307,7 +307,7 @@ async def test_an_owner_is_looked_for_where_we_may_look(connection):
 async def test_a_search_is_ordered_and_given_up_once_the_id_is_known(connection, id):
     wish = LookSearch((UID,), "agent_sample", "2026-01-01T00:00:00Z", 0.0)
     assert await look(connection, wish) is True
-    await connection.searches._task
+    await over(connection.searches)
     assert [r.id for r in connection.kind.sight(resource()).search.matches] == [id]
     assert connection.kind.sight(resource({"id": id})).search is None
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.kinds.stage import CLUSTER
+from tests.kinds.stage import CLUSTER, over
 
 from managed_agents_operator.claude.answers import Answer
 from managed_agents_operator.claude.models import File, Page
@@ -27,16 +27,10 @@ async def upload(connection, uid: str, mount: str = "data", digest: str = DIGEST
     return (await connection.client.files.upload(name, b"x", "text/plain")).value.id
 
 
-async def over(connection) -> None:
-    """Wait for the listings that were ordered."""
-    while connection.uploads._task is not None and not connection.uploads._task.done():
-        await asyncio.wait([connection.uploads._task])
-
-
 async def listed(connection, uid: str = "uid-1", after: float = float("-inf")) -> tuple[OwnFile, ...] | None:
     """Order a listing and wait for it."""
     assert connection.uploads.want(uid, LookUploads(after)) is True
-    await over(connection)
+    await over(connection.uploads)
     return connection.uploads.known(uid)
 
 
@@ -103,7 +97,7 @@ async def test_a_thousand_share_one_listing(connection, control):
     for n in range(1000):
         assert connection.uploads.want(f"uid-{n}", EVER) is True
     assert connection.uploads.want("uid-0", EVER) is False, "it is on its way"
-    await over(connection)
+    await over(connection.uploads)
     assert len(listings(control)) == 1
     for uid, id in ids.items():
         assert [file.id for file in connection.uploads.known(uid)] == [id]
@@ -131,7 +125,7 @@ async def test_one_that_comes_while_a_listing_runs(connection, control):
     assert connection.uploads.want("uid-3", LookUploads(late)) is True
     assert connection.uploads.want("uid-1", LookUploads(late)) is True
     control.remove_fault(delay)
-    await over(connection)
+    await over(connection.uploads)
     assert len(listings(control)) == 2
     assert sorted(connection.told[:2]) == ["uid-1", "uid-2"]
     assert sorted(connection.told[2:]) == ["uid-1", "uid-3"]
@@ -169,7 +163,7 @@ async def test_what_we_did_while_a_listing_ran_counts_for_more(connection, contr
     connection.uploads.removed(old)
     connection.uploads.added("uid-1", new)
     control.remove_fault(delay)
-    await over(connection)
+    await over(connection.uploads)
     assert connection.uploads.known("uid-1") == (new,)
 
 
@@ -198,7 +192,7 @@ async def test_a_doubt_that_came_while_a_listing_ran_outlives_it(connection, con
     await begun(control)
     connection.uploads.forget("uid-1")
     control.remove_fault(delay)
-    await over(connection)
+    await over(connection.uploads)
     assert connection.uploads.known("uid-1") is None
     assert await listed(connection) == ()
 
@@ -234,10 +228,10 @@ async def test_a_failure_is_told_once_and_nothing_is_concluded(connection, contr
 async def test_a_failure_that_nobody_asked_for_is_over_with_the_next_listing(connection, control):
     control.fault("answer", path="^/v1/files$", method="GET", status=500)
     connection.uploads.want("uid-1", EVER)
-    await over(connection)
+    await over(connection.uploads)
     assert await listed(connection, "uid-2") == ()
     assert connection.uploads.want("uid-1", LookUploads(connection.clock.monotonic())) is True
-    await over(connection)
+    await over(connection.uploads)
 
 
 async def test_it_can_be_ended_in_the_middle(connection, control):
@@ -245,7 +239,7 @@ async def test_it_can_be_ended_in_the_middle(connection, control):
     connection.uploads.want("uid-1", EVER)
     await begun(control)
     await connection.uploads.close()
-    assert connection.uploads._task.cancelled()
+    assert connection.uploads._batches._task.cancelled()
 
 
 async def test_files_of_nobody_are_counted_and_left_alone(connection, control, caplog):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from collections.abc import Mapping
 from typing import Any
 
 from tests.engine.world.cluster import Cluster
-from tests.kinds.stage import CLUSTER, Connection
+from tests.kinds.stage import CLUSTER, Connection, over
 
 from managed_agents_operator.claude.errors import ClaudeError
 from managed_agents_operator.engine.cell import Cell
@@ -89,8 +88,7 @@ class Operator:
 
     async def _listings(self) -> None:
         """Simulated time stands still while one is on its way."""
-        tasks = (self.connection.searches._task, self.connection.uploads._task)
-        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+        await over(self.connection.searches, self.connection.uploads)
 
     async def _sweep(self) -> None:
         roll = self.connection.roll

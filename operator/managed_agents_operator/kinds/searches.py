@@ -6,7 +6,6 @@ before it began; it holds nobody up, and rings those it was for.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -14,24 +13,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.errors import BadRequest, ClaudeError, NotFound
+from managed_agents_operator.claude.errors import BadRequest, NotFound
 from managed_agents_operator.claude.models import Session
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.claim import Marker
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.looks import Found, LookSearch
 from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.kinds.batches import KEPT_SECONDS, Batches
 from managed_agents_operator.kinds.circuit import Circuit
-from managed_agents_operator.kinds.errors import failure
 from managed_agents_operator.kinds.moments import instant
 from managed_agents_operator.kinds.projection import remote
 
 log = logging.getLogger(__name__)
-
-GATHER_SECONDS = 0.05
-"""How long a listing waits for others that want the same."""
-KEPT_SECONDS = 3600.0
-"""How long a result is kept that nobody gave back, as of a resource that went while it was searched for."""
 
 
 class Searches:
@@ -47,31 +41,17 @@ class Searches:
         keeps: Callable[[bool], None],
     ) -> None:
         self._client = client
-        self._circuit = circuit
         self._monotonic = monotonic
-        self._ring = ring
+        self._batches = Batches("searches", self._list, circuit, monotonic, ring)
         self._seen = seen
         self._keeps = keeps
-        self._wanted: dict[str, LookSearch] = {}
-        self._running: set[str] = set()
         self._found: dict[str, Found] = {}
-        self._failed: dict[str, tuple[Failure, float]] = {}
-        self._task: asyncio.Task[None] | None = None
 
     def want(self, uid: str, look: LookSearch) -> bool | Failure:
         """Order a search: True if it was not on its way yet, or the failure of the last one, told once."""
-        if uid in self._wanted:
-            # What is asked last counts: the listing has not begun.
-            self._wanted[uid] = look
+        if self._batches.waits(uid, look) or self._batches.served(uid):
             return False
-        if uid in self._running:
-            return False
-        if uid in self._failed:
-            return self._failed.pop(uid)[0]
-        self._wanted[uid] = look
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work(), name="searches")
-        return True
+        return self._batches.order(uid, look)
 
     def found(self, uid: str) -> Found | None:
         """The newest whole listing for this uid."""
@@ -80,40 +60,14 @@ class Searches:
     def forget(self, uid: str) -> None:
         """Nothing is in doubt about this uid any more."""
         self._found.pop(uid, None)
-        self._failed.pop(uid, None)
+        self._batches.forget(uid)
 
     async def close(self) -> None:
         """End a listing that is under way, as nobody will read it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._batches.close()
 
-    async def _work(self) -> None:
-        while self._wanted:
-            await asyncio.sleep(GATHER_SECONDS)
-            batch, self._wanted = self._wanted, {}
-            self._running = set(batch)
-            self._drop_old()
-            try:
-                await self._list(batch)
-            except ClaudeError as error:
-                now = self._monotonic()
-                trouble = failure(error, now)
-                self._circuit.failed(trouble, "read")
-                self._failed.update(dict.fromkeys(batch, (trouble, now)))
-            else:
-                self._circuit.succeeded("read")
-            finally:
-                self._running = set()
-                for uid in batch:
-                    self._ring(uid)
-
-    def _drop_old(self) -> None:
-        since = self._monotonic() - KEPT_SECONDS
-        self._found = {uid: found for uid, found in self._found.items() if found.began_at >= since}
-        self._failed = {uid: failed for uid, failed in self._failed.items() if failed[1] >= since}
-
-    async def _list(self, batch: dict[str, LookSearch]) -> None:
+    async def _list(self, batch: dict[str, LookSearch], began: float) -> None:
+        self._found = {uid: found for uid, found in self._found.items() if found.began_at >= began - KEPT_SECONDS}
         agents = {look.agent for look in batch.values()}
         agent = agents.pop() if len(agents) == 1 else None
         since = min((look.since for look in batch.values()), key=lambda since: _seconds(since, float("inf")))

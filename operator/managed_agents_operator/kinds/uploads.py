@@ -7,29 +7,23 @@ those it was for. Whose a file is stands in its name.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from bisect import bisect_left, insort
 from collections.abc import Callable
 
 from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.errors import ClaudeError
 from managed_agents_operator.claude.models import File
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.looks import LookUploads, OwnFile
+from managed_agents_operator.kinds.batches import Batches
 from managed_agents_operator.kinds.circuit import Circuit
-from managed_agents_operator.kinds.errors import failure
 
 log = logging.getLogger(__name__)
 
-GATHER_SECONDS = 0.05
-"""How long a listing waits for others that want the same."""
 LAG_SECONDS = 120.0
 """How long our own word of a file counts for more than a list, which may lag."""
-KEPT_SECONDS = 3600.0
-"""How long a failure is kept that nobody asked for."""
 _REST = re.compile(r"([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)-([0-9a-f]{16})", re.ASCII)
 """Mount and digest, which follow the uid. A mount may look like a digest, so that this one is taken from the right."""
 
@@ -90,9 +84,9 @@ class Uploads:
         cluster: str,
     ) -> None:
         self._client = client
-        self._circuit = circuit
         self._monotonic = monotonic
         self._ring = ring
+        self._batches = Batches("uploads", self._list, circuit, monotonic, ring)
         self._knows = knows
         self._cluster = cluster
         self._prefix = f"k8s-{cluster}-"
@@ -100,10 +94,6 @@ class Uploads:
         self._fresh: dict[str, tuple[str | None, float]] = {}
         """What we know better than a list: id to name, None for a file that was removed, and since when."""
         self._doubts: dict[str, float] = {}
-        self._wanted: set[str] = set()
-        self._running: tuple[float, set[str]] | None = None
-        self._failed: dict[str, tuple[Failure, float]] = {}
-        self._task: asyncio.Task[None] | None = None
         self.listed_at: float | None = None
         """Begin of the newest whole listing; None before the first."""
         self._workspace: str | None = None
@@ -115,21 +105,13 @@ class Uploads:
     def want(self, uid: str, look: LookUploads) -> bool | Failure:
         """Order the listing: True if it was not on its way yet, or the failure of the last one, told once."""
         after = max(look.after, self._doubts.get(uid, float("-inf")))
-        if uid in self._wanted:
+        if self._batches.waits(uid, look):
             return False
         if self.listed_at is not None and self.listed_at > after and not self._elsewhere:
             # It is there already, and was not when it was decided to ask.
             self._ring(uid)
             return False
-        if self._running is not None and self._running[0] > after:
-            self._running[1].add(uid)
-            return False
-        if uid in self._failed:
-            return self._failed.pop(uid)[0]
-        self._wanted.add(uid)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work(), name="uploads")
-        return True
+        return not self._batches.join(uid, after) and self._batches.order(uid, look)
 
     def known(self, uid: str) -> tuple[OwnFile, ...] | None:
         """The files of a resource; None before a listing could tell."""
@@ -164,37 +146,10 @@ class Uploads:
 
     async def close(self) -> None:
         """End a listing that is under way, as nobody will read it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._batches.close()
 
-    async def _work(self) -> None:
-        while self._wanted:
-            await asyncio.sleep(GATHER_SECONDS)
-            began = self._monotonic()
-            batch, self._wanted = self._wanted, set()
-            self._running = (began, batch)
-            self._drop_old(began)
-            try:
-                await self._list(began)
-            except ClaudeError as error:
-                now = self._monotonic()
-                trouble = failure(error, now)
-                self._circuit.failed(trouble, "read")
-                self._failed.update(dict.fromkeys(batch, (trouble, now)))
-            else:
-                self._circuit.succeeded("read")
-                self._failed.clear()
-            finally:
-                self._running = None
-                for uid in batch:
-                    self._ring(uid)
-
-    def _drop_old(self, now: float) -> None:
-        self._fresh = {id: word for id, word in self._fresh.items() if word[1] >= now - LAG_SECONDS}
-        self._failed = {uid: failed for uid, failed in self._failed.items() if failed[1] >= now - KEPT_SECONDS}
-
-    async def _list(self, began: float) -> None:
+    async def _list(self, batch: dict[str, LookUploads], began: float) -> None:  # noqa: ARG002 - it lists everybody's
+        self._fresh = {id: word for id, word in self._fresh.items() if word[1] >= began - LAG_SECONDS}
         files: dict[str, str] = {}
         workspace: str | None = None
         async for page in self._client.files.iterate(before_page=self._turn):
