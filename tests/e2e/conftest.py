@@ -165,8 +165,8 @@ def scene(opened, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def running(opened, tmp_path_factory):
+def shared(opened, tmp_path_factory):
     """The same with an operator that runs, for tests of one module that only add resources of their own."""
-    with opened(tmp_path_factory.mktemp("running")) as scene:
+    with opened(tmp_path_factory.mktemp("shared")) as scene:
         scene.start()
         yield scene

@@ -36,11 +36,11 @@ def told():
 
 
 @pytest.fixture
-def behaviour(running):
+def behaviour(shared):
     """Sets how sessions behave during one test."""
-    before = running.control.behaviour()
-    yield running.control.behaviour
-    running.control.behaviour(**before)
+    before = shared.control.behaviour()
+    yield shared.control.behaviour
+    shared.control.behaviour(**before)
 
 
 def normal(*reasons):
@@ -51,142 +51,142 @@ def warning(*reasons):
     return [("Warning", r) for r in reasons]
 
 
-def test_made_told_and_edited(running, told):
-    running.apply(running.session("life", title="One", initialEvents=EVENTS))
-    running.wait("life", "EndTurn", "Finished")
-    told(running, "life", *normal("Created", "InitialEventsSent"))
-    running.apply(running.session("life", title="Two", metadata={"team": "a"}, initialEvents=EVENTS))
-    running.settled("life")
-    told(running, "life", *normal("Created", "InitialEventsSent", "Updated"))
+def test_made_told_and_edited(shared, told):
+    shared.apply(shared.session("life", title="One", initialEvents=EVENTS))
+    shared.wait("life", "EndTurn", "Finished")
+    told(shared, "life", *normal("Created", "InitialEventsSent"))
+    shared.apply(shared.session("life", title="Two", metadata={"team": "a"}, initialEvents=EVENTS))
+    shared.settled("life")
+    told(shared, "life", *normal("Created", "InitialEventsSent", "Updated"))
 
 
-def test_files_come_change_and_go(running, told):
-    running.apply(running.config_map("content", {"text": CONTENT}))
+def test_files_come_change_and_go(shared, told):
+    shared.apply(shared.config_map("content", {"text": CONTENT}))
     text = {"name": "text", "file": {"configMapKeyRef": {"name": "content", "key": "text"}, "mountPath": "/text"}}
-    running.apply(running.session("files"))
-    running.settled("files")
-    running.apply(running.session("files", resources=[FILE]))
-    running.settled("files")
-    told(running, "files", *normal("Created", "Mounted"))
-    running.apply(running.session("files"))
-    running.settled("files")
-    told(running, "files", *normal("Created", "Mounted", "Unmounted"))
-    running.apply(running.session("files", resources=[text]))
-    running.settled("files")
-    told(running, "files", *normal("Created", "Mounted", "Unmounted", "Mounted"))
+    shared.apply(shared.session("files"))
+    shared.settled("files")
+    shared.apply(shared.session("files", resources=[FILE]))
+    shared.settled("files")
+    told(shared, "files", *normal("Created", "Mounted"))
+    shared.apply(shared.session("files"))
+    shared.settled("files")
+    told(shared, "files", *normal("Created", "Mounted", "Unmounted"))
+    shared.apply(shared.session("files", resources=[text]))
+    shared.settled("files")
+    told(shared, "files", *normal("Created", "Mounted", "Unmounted", "Mounted"))
 
 
-def test_a_token_is_renewed(running, told):
+def test_a_token_is_renewed(shared, told):
     ref = {"name": "gh", "key": "token"}
     mount = {"name": "repo", "githubRepository": {"url": "https://github.com/o/r", "authorizationTokenSecretRef": ref}}
-    running.apply(running.secret("gh", token=TOKEN))
-    running.apply(running.session("repo", resources=[mount]))
-    running.settled("repo")
-    running.apply(running.secret("gh", token=f"{TOKEN}_again"))
-    running.until("the renewal", lambda: "rotate" in running.steps())
-    running.settled("repo")
-    told(running, "repo", *normal("Created", "TokenRotated"))
+    shared.apply(shared.secret("gh", token=TOKEN))
+    shared.apply(shared.session("repo", resources=[mount]))
+    shared.settled("repo")
+    shared.apply(shared.secret("gh", token=f"{TOKEN}_again"))
+    shared.until("the renewal", lambda: "rotate" in shared.steps())
+    shared.settled("repo")
+    told(shared, "repo", *normal("Created", "TokenRotated"))
 
 
-def test_archived_by_the_spec(running, told, behaviour):
+def test_archived_by_the_spec(shared, told, behaviour):
     behaviour(turn_seconds=4000.0)
-    running.apply(running.session("busy", initialEvents=EVENTS))
-    running.wait("busy", "Running")
-    running.apply(running.session("busy", archived=True, initialEvents=EVENTS))
-    running.wait("busy", "Archived")
-    told(running, "busy", *normal("Created", "InitialEventsSent", "Interrupted", "Archived"))
+    shared.apply(shared.session("busy", initialEvents=EVENTS))
+    shared.wait("busy", "Running")
+    shared.apply(shared.session("busy", archived=True, initialEvents=EVENTS))
+    shared.wait("busy", "Archived")
+    told(shared, "busy", *normal("Created", "InitialEventsSent", "Interrupted", "Archived"))
 
 
-def test_replaced_by_an_edit(running, told):
+def test_replaced_by_an_edit(shared, told):
     def spec(system):
         agent = {"id": "agent_sample", "overrides": {"system": system}}
-        return running.session("other", agent=agent, onImmutableChange="Replace")
+        return shared.session("other", agent=agent, onImmutableChange="Replace")
 
-    running.apply(spec("One."))
-    running.settled("other")
-    old = running.status("other")["id"]
-    running.apply(spec("Two."))
-    running.until("another id", lambda: running.status("other")["id"] != old)
-    running.settled("other")
-    told(running, "other", *normal("Created", "Archived", "Replaced"))
+    shared.apply(spec("One."))
+    shared.settled("other")
+    old = shared.status("other")["id"]
+    shared.apply(spec("Two."))
+    shared.until("another id", lambda: shared.status("other")["id"] != old)
+    shared.settled("other")
+    told(shared, "other", *normal("Created", "Archived", "Replaced"))
 
 
-def test_adopted_and_observed(running, told):
-    with running.client() as client:
+def test_adopted_and_observed(shared, told):
+    with shared.client() as client:
         made = [
             client.post("/v1/sessions", json={"agent": "agent_sample", "environment_id": "env_sample"}).json()["id"]
             for _ in range(2)
         ]
     for name, ident, policy in zip(("child", "watch"), made, ("Full", "Observe"), strict=True):
-        manifest = running.session(name)
-        running.apply(manifest | {"spec": {"sessionId": ident, "managementPolicy": policy}})
-    running.wait_ready("child", "watch")
-    told(running, "child", *normal("Adopted"))
-    told(running, "watch", *normal("Observing"))
+        manifest = shared.session(name)
+        shared.apply(manifest | {"spec": {"sessionId": ident, "managementPolicy": policy}})
+    shared.wait_ready("child", "watch")
+    told(shared, "child", *normal("Adopted"))
+    told(shared, "watch", *normal("Observing"))
 
 
-def test_lost(running, told):
-    running.apply(running.session("gone"))
-    running.settled("gone")
-    running.control.delete(running.status("gone")["id"])
-    running.wait("gone", "Lost")
-    told(running, "gone", *normal("Created"), *warning("Lost"))
+def test_lost(shared, told):
+    shared.apply(shared.session("gone"))
+    shared.settled("gone")
+    shared.control.delete(shared.status("gone")["id"])
+    shared.wait("gone", "Lost")
+    told(shared, "gone", *normal("Created"), *warning("Lost"))
 
 
-def test_archived_outside(running, told):
-    running.apply(running.session("away"))
-    running.settled("away")
-    running.control.archive(running.status("away")["id"])
-    running.wait("away", "ArchivedOutside")
-    told(running, "away", *normal("Created"), *warning("ArchivedOutside"))
+def test_archived_outside(shared, told):
+    shared.apply(shared.session("away"))
+    shared.settled("away")
+    shared.control.archive(shared.status("away")["id"])
+    shared.wait("away", "ArchivedOutside")
+    told(shared, "away", *normal("Created"), *warning("ArchivedOutside"))
 
 
-def test_a_stall_and_its_end(running, told):
-    running.apply(running.session("held"))
-    running.settled("held")
-    key = running.world.simulator.key
-    running.control.revoke_key(key)
-    running.wait("held", "KeyRefused")
-    running.control.add_key(key)
-    running.wait("held", "Idle", timeout=90)
-    told(running, "held", *normal("Created", "Recovered"), *warning("KeyRefused"))
+def test_a_stall_and_its_end(shared, told):
+    shared.apply(shared.session("held"))
+    shared.settled("held")
+    key = shared.world.simulator.key
+    shared.control.revoke_key(key)
+    shared.wait("held", "KeyRefused")
+    shared.control.add_key(key)
+    shared.wait("held", "Idle", timeout=90)
+    told(shared, "held", *normal("Created", "Recovered"), *warning("KeyRefused"))
 
 
-def test_a_missing_secret_and_its_coming(running, told):
+def test_a_missing_secret_and_its_coming(shared, told):
     text = {"name": "text", "file": {"secretKeyRef": {"name": "content", "key": "text"}, "mountPath": "/text"}}
-    running.apply(running.session("waits"))
-    running.settled("waits")
-    running.apply(running.session("waits", resources=[text]))
-    running.wait("waits", "SecretMissing", "Synced")
-    running.apply(running.secret("content", text=CONTENT))
-    running.settled("waits")
-    told(running, "waits", *normal("Created", "Mounted", "Recovered"), *warning("SecretMissing"))
+    shared.apply(shared.session("waits"))
+    shared.settled("waits")
+    shared.apply(shared.session("waits", resources=[text]))
+    shared.wait("waits", "SecretMissing", "Synced")
+    shared.apply(shared.secret("content", text=CONTENT))
+    shared.settled("waits")
+    told(shared, "waits", *normal("Created", "Mounted", "Recovered"), *warning("SecretMissing"))
 
 
-def test_a_wrong_spec_and_its_mending(running, told):
-    running.apply(running.session("typo", agent={"id": "agent_typo"}, initialEvents=EVENTS))
-    running.wait("typo", "InvalidSpec")
-    told(running, "typo", *warning("InvalidSpec"))
-    running.apply(running.session("typo", initialEvents=EVENTS))
-    running.wait("typo", "EndTurn", "Finished")
-    told(running, "typo", *normal("Created", "InitialEventsSent", "Recovered"), *warning("InvalidSpec"))
+def test_a_wrong_spec_and_its_mending(shared, told):
+    shared.apply(shared.session("typo", agent={"id": "agent_typo"}, initialEvents=EVENTS))
+    shared.wait("typo", "InvalidSpec")
+    told(shared, "typo", *warning("InvalidSpec"))
+    shared.apply(shared.session("typo", initialEvents=EVENTS))
+    shared.wait("typo", "EndTurn", "Finished")
+    told(shared, "typo", *normal("Created", "InitialEventsSent", "Recovered"), *warning("InvalidSpec"))
 
 
-def test_a_restart_tells_nothing_again(running, told):
-    running.apply(running.session("calm", initialEvents=EVENTS))
-    running.wait("calm", "EndTurn", "Finished")
-    running.settled("calm")
+def test_a_restart_tells_nothing_again(shared, told):
+    shared.apply(shared.session("calm", initialEvents=EVENTS))
+    shared.wait("calm", "EndTurn", "Finished")
+    shared.settled("calm")
     expected = normal("Created", "InitialEventsSent")
-    told(running, "calm", *expected)
-    for end in (running.stop, running.kill):
+    told(shared, "calm", *expected)
+    for end in (shared.stop, shared.kill):
         end()
-        running.start()
-        running.sweeps(2)
-    told(running, "calm", *expected)
+        shared.start()
+        shared.sweeps(2)
+    told(shared, "calm", *expected)
 
 
-def test_a_question_is_a_warning(running, told, behaviour):
+def test_a_question_is_a_warning(shared, told, behaviour):
     behaviour(stop_reason="requires_action")
-    running.apply(running.session("asks", initialEvents=EVENTS))
-    running.wait("asks", "ActionRequired")
-    told(running, "asks", *normal("Created", "InitialEventsSent"), *warning("ActionRequired"))
+    shared.apply(shared.session("asks", initialEvents=EVENTS))
+    shared.wait("asks", "ActionRequired")
+    told(shared, "asks", *normal("Created", "InitialEventsSent"), *warning("ActionRequired"))
