@@ -48,6 +48,7 @@ class Metric:
 
 
 METRICS: list[Metric] = []
+_HIDDEN: list[str] = []
 
 CLUSTER_CALLS = Metric("kubernetes_requests_total", "Requests of our own to the API server, by method and status.")
 EVENTS = Metric("events_total", "Kubernetes Events, by what became of them: written, failed or dropped.")
@@ -69,10 +70,9 @@ def _labels(key: tuple[tuple[str, str], ...]) -> str:
 class _Line(logging.Formatter):
     """One record as one line of text or JSON; keys never pass, whoever logs them."""
 
-    def __init__(self, form: Literal["text", "json"], secrets: Collection[str]) -> None:
+    def __init__(self, form: Literal["text", "json"]) -> None:
         super().__init__()
         self._form = form
-        self._secrets = sorted((secret for secret in secrets if len(secret) >= _SHORTEST), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         message = self._clean(record.getMessage())
@@ -86,15 +86,23 @@ class _Line(logging.Formatter):
         )
 
     def _clean(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in _HIDDEN:
             text = text.replace(secret, "***")
         return _KEY.sub("***", text)
 
 
+def hide(*secrets: str) -> None:
+    """Cut these out of every line from now on, as long as this process lives."""
+    known = {*_HIDDEN, *(secret for secret in secrets if len(secret) >= _SHORTEST)}
+    # The longest first, in case one holds another.
+    _HIDDEN[:] = sorted(known, key=len, reverse=True)
+
+
 def set_up_logging(form: Literal["text", "json"], level: str, secrets: Collection[str] = ()) -> None:
     """Log to stderr from now on. `secrets` are cut out of every line."""
+    hide(*secrets)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Line(form, secrets))
+    handler.setFormatter(_Line(form))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level.upper())
     # The framework tells of every event of every object; its warnings are worth hearing.
