@@ -23,7 +23,7 @@ import kopf
 
 from managed_agents_operator import __version__
 from managed_agents_operator.api.resources import SourceKind
-from managed_agents_operator.api.session import GROUP, KIND, PLURAL, VERSION
+from managed_agents_operator.api.session import GROUP, PLURAL, VERSION
 from managed_agents_operator.handlers import WATCH_SECONDS, Bell, listen, register
 from managed_agents_operator.kube.access import Cluster
 from managed_agents_operator.kube.events import Events
@@ -174,7 +174,7 @@ class Operator:
             fitting.result(),
             Writer(cluster, GROUP, VERSION, PLURAL, namespaces),
             Sources(cluster, namespaces),
-            Events(cluster, GROUP, VERSION, KIND),
+            Events(cluster, GROUP, VERSION),
             {kind: Writer(cluster, *names, namespaces) for kind, names in kinds.items()},
         )
         async with self._join(self._settings, ports) as work:

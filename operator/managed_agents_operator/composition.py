@@ -99,7 +99,9 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
     """Build everything, and close it again at the end."""
     clock = SystemClock()
     shop = _Shop(settings, ports, clock)
-    connections = Connections(ports.connections, ports.sources, clock, shop.open, settings.operator_namespace)
+    connections = Connections(
+        ports.connections, ports.sources, clock, shop.open, settings.operator_namespace, ports.events
+    )
     nowhere = Keeper(clock, workers=settings.workers)
     board = Switchboard(
         clock,
@@ -168,6 +170,7 @@ class _Shop:
             self._around,
             keeper,
             seat,
+            name=f"{place.namespace}/{place.claim}".lstrip("/"),
             spec=spec,
             credentials=credentials,
             on_change=lambda: connections.ring(place),

@@ -156,7 +156,7 @@ async def test_an_event_is_beside_its_object(cluster, control_plane, create, nam
         name, uid, resource_version = "a", metadata["uid"], metadata["resourceVersion"]
 
     Meta.namespace = namespace
-    events = Events(cluster, GROUP, VERSION, KIND)
+    events = Events(cluster, GROUP, VERSION)
     running = asyncio.create_task(events.run())
     events.publish(Meta(), "Warning", "InvalidSpec", "Create", "agent.id: \x1b[31mnot found" + "!" * 2000)
     events.publish(Meta(), "Normal", "Created", "Create", "")

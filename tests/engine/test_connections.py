@@ -126,7 +126,8 @@ class Stage:
         self.clock, self.secrets, self.lines = FakeClock(), Secrets(), {}
         self.kinds = {"Connection": Kind(), "ClusterConnection": Kind(), "Namespace": Kind()}
         self.opened = []
-        self.connections = Connections(self.kinds, self.secrets, self.clock, self._open, "system")
+        self.told = []
+        self.connections = Connections(self.kinds, self.secrets, self.clock, self._open, "system", self)
         for kind, there in self.kinds.items():
             there.to = lambda event, body, kind=kind: self.connections.directory.see(kind, event, body)
         nowhere = Keeper(self.clock)
@@ -141,6 +142,9 @@ class Stage:
         nowhere.serve(Notes(), self.board.ended)
         self.connections.serve(self.board, None)
         self.tasks = []
+
+    def publish(self, regarding, type, reason, action, note, *, kind):
+        self.told.append((type, reason, kind, regarding.name))
 
     async def _open(self, place, spec, key):
         self.opened.append(place)
@@ -305,6 +309,13 @@ async def test_how_it_fares_is_told(stage):
         stage.connections.ring(OWN)
         await stage.calm()
         assert stage.ready() == reason
+    assert [(type, reason) for type, reason, *_ in stage.told] == [
+        ("Warning", "WrongWorkspace"),
+        ("Warning", "Unreachable"),
+        ("Warning", "KeyRefused"),
+        ("Normal", "Connected"),
+    ]
+    assert {(kind, name) for *_, kind, name in stage.told} == {("Connection", "default")}
 
 
 async def test_a_mere_count_is_written_once_a_minute(stage):

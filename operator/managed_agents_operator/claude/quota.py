@@ -168,6 +168,12 @@ class Bucket:
         return self._paused_until
 
     @property
+    def remaining(self) -> float:
+        """How many calls may be made at once; below 0 while in debt, 0 while paused."""
+        self._tokens.refill(self._clock.monotonic())
+        return 0.0 if self.paused_until is not None else self._tokens.level
+
+    @property
     def waiting(self) -> tuple[int, float]:
         """How many tickets wait, and for how many seconds the oldest has."""
         count, since = self._queue.waiters

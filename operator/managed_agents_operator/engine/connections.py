@@ -19,7 +19,7 @@ from managed_agents_operator.engine.directory import Directory
 from managed_agents_operator.engine.errors import ClusterError
 from managed_agents_operator.engine.keys import Key, NoKey, read_key
 from managed_agents_operator.engine.lines import Line
-from managed_agents_operator.engine.ports import Sources, Writer
+from managed_agents_operator.engine.ports import Events, Sources, Writer
 from managed_agents_operator.engine.register import Register
 from managed_agents_operator.engine.switchboard import Switchboard
 
@@ -44,12 +44,13 @@ class Connections:
         clock: Clock,
         open_line: Callable[[Place, ConnectionSpec, Key], Awaitable[Line]],
         namespace: str,
+        events: Events,
     ) -> None:
         self._kinds = kinds
         self._sources = sources
         self._open_line = open_line
         self.directory = Directory(namespace, self._changed, self.ring, self._turned)
-        self._register = Register(kinds, self.directory, clock)
+        self._register = Register(kinds, self.directory, clock, events)
         self._lines: dict[Place, Line] = {}
         self._keys: dict[Place, Key] = {}
         self._stale: set[Place] = set()

@@ -5,13 +5,14 @@ Pure; `connections` writes it. The reasons of their one condition stand in `FARE
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from managed_agents_operator.api.base import Condition
 from managed_agents_operator.engine.errors import Failure
+from managed_agents_operator.engine.news import News
 
 FARES: Mapping[str, str] = {
     "Connected": "The API answers to the key.",
@@ -92,6 +93,19 @@ def _ready(facts: Facts) -> tuple[str, str]:
         said = f"the key belongs to workspace {fare.workspace}, and spec.workspaceId is {facts.wanted_workspace}"
         return "WrongWorkspace", f"{said}: put the right key into the Secret, or mend spec.workspaceId"
     return ("Connected", "the API answers to the key") if fare.called else ("Pending", "no call was answered yet")
+
+
+def told(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[News]:
+    """What a written status says that it did not say before."""
+    was, now = _reason(before), _reason(after)
+    if was[0] == now[0] or now[0] in ("", "Pending"):
+        return
+    yield News("Normal" if now[0] in ("Connected", "Deleting") else "Warning", now[0], "Reconcile", now[1])
+
+
+def _reason(status: Mapping[str, Any]) -> tuple[str, str]:
+    ready: Mapping[str, Any] = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), {})
+    return ready.get("reason", ""), ready.get("message", "")
 
 
 def markdown() -> str:

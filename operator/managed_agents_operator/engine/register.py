@@ -12,8 +12,8 @@ from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.choosing import Place
 from managed_agents_operator.engine.directory import Directory
 from managed_agents_operator.engine.errors import ObjectGone
-from managed_agents_operator.engine.faring import Facts, Fare, status
-from managed_agents_operator.engine.ports import Writer
+from managed_agents_operator.engine.faring import Facts, Fare, status, told
+from managed_agents_operator.engine.ports import Events, Writer
 from managed_agents_operator.engine.status import patch
 
 COUNT_SECONDS = 60.0
@@ -23,8 +23,9 @@ COUNT_SECONDS = 60.0
 class Register:
     """Writes them by `kinds`, and takes what is stored then into the directory."""
 
-    def __init__(self, kinds: Mapping[str, Writer], directory: Directory, clock: Clock) -> None:
+    def __init__(self, kinds: Mapping[str, Writer], directory: Directory, clock: Clock, events: Events) -> None:
         self._kinds = kinds
+        self._events = events
         self._directory = directory
         self._clock = clock
         self._written_at: dict[Place, float] = {}
@@ -86,4 +87,6 @@ class Register:
             place.namespace, place.name, {"status": change}, resource_version=body["metadata"]["resourceVersion"]
         )
         self._directory.see(place.kind, None, stored)
+        for news in told(before, stored.get("status") or {}):
+            self._events.publish(found.metadata, news.type, news.reason, news.action, news.note, kind=place.kind)
         return None

@@ -27,6 +27,7 @@ from managed_agents_operator.kinds.standing import Standing
 from managed_agents_operator.kinds.sweeps import Sweeps
 from managed_agents_operator.kinds.tidings import Tidings
 from managed_agents_operator.kinds.uploads import Uploads
+from managed_agents_operator.telemetry import CIRCUIT, QUOTA
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,18 @@ class Line:
         keeper: Keeper,
         standing: Standing,
         *,
+        name: str,
         spec: ConnectionSpec,
         credentials: Callable[[], Mapping[str, str]],
         on_change: Callable[[], None],
     ) -> None:
-        """`on_change` is called when how it fares may be another. Raises `ValueError` for a URL that is none."""
+        """`name` is that of the connection in metrics; `on_change` is called when how it fares may be another.
+
+        Raises `ValueError` for a URL that is none.
+        """
         clock, ring = around.clock, keeper.ring
         self._around = around
+        self._name = name
         self._spec = spec
         self.keeper = keeper
         self._on_change = on_change
@@ -124,6 +130,10 @@ class Line:
     async def open(self) -> Self:
         """Make connections possible."""
         await self.client.__aenter__()
+        creates, requests = self.budget.creates, self.budget.requests
+        QUOTA.follow(lambda: creates.remaining, connection=self._name, budget="creates")
+        QUOTA.follow(lambda: requests.remaining, connection=self._name, budget="requests")
+        CIRCUIT.follow(lambda: float(self._circuit.failure is not None), connection=self._name)
         return self
 
     async def run(self) -> None:
@@ -136,6 +146,9 @@ class Line:
         """End what is under way."""
         await self._searches.close()
         await self._uploads.close()
+        QUOTA.drop(connection=self._name, budget="creates")
+        QUOTA.drop(connection=self._name, budget="requests")
+        CIRCUIT.drop(connection=self._name)
         await self.client.__aexit__(None, None, None)
 
     def configure(self, spec: ConnectionSpec) -> None:
