@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -213,6 +214,26 @@ def test_a_key_of_another_workspace_concludes_nothing(scene, team, opened_to, he
     assert len(scene.control.sessions()) == 1
 
 
+def test_a_session_that_sleeps_believes_no_other_workspace(scene, team, opened_to):
+    here = team()
+    alone(scene)
+    opened_to(here, "sk-ant-one-1111")
+    here.apply(here.session("job"))
+    here.wait_ready("job")
+    here.apply(here.session("job", suspend=True))
+    here.wait("job", "Suspended")
+    ident, mark = here.status("job")["id"], scene.mark()
+    here.apply(here.secret("key", apiKey=scene.control.other_key()))
+    here.sweeps(4)
+    here.apply(here.secret("key", apiKey="sk-ant-one-1111"))
+    here.sweeps(2)
+    here.apply(here.session("job"))
+    here.wait_ready("job")
+    here.settled("job")
+    assert here.status("job")["id"] == ident
+    assert scene.mutations(since=mark) == []
+
+
 def test_a_connection_for_another_workspace_says_so(scene, team):
     here = team()
     alone(scene)
@@ -335,6 +356,60 @@ def test_a_session_without_any_connection_says_what_to_make(scene, team):
     assert "make a Connection called default" in here.wait("job", "KeyMissing")
     here.delete("job")
     assert scene.calls() == []
+
+
+def test_what_a_connection_went_through_is_told_as_events(scene, team):
+    here = team()
+    alone(scene)
+    here.apply(here.connection())
+    assert "create it" in fares(here, "KeyMissing")
+    scene.control.add_key("sk-ant-one-1111")
+    here.apply(here.secret("key", apiKey="sk-ant-one-1111"))
+    fares(here, "Connected")
+    scene.control.revoke_key("sk-ant-one-1111")
+    fares(here, "KeyRefused")
+
+    def told():
+        items = json.loads(here.kubectl("get", "events.v1.events.k8s.io", "-n", here.namespace, "-o", "json"))["items"]
+        return [(e["type"], e["reason"], e["regarding"]["kind"]) for e in items]
+
+    wanted = [("Normal", "Connected"), ("Warning", "KeyMissing"), ("Warning", "KeyRefused")]
+    here.until("all events", lambda: sorted(told()) == [(*each, "Connection") for each in wanted])
+
+
+def test_a_process_of_some_namespaces_serves_their_connections_alone(scene, team):
+    one, two = team(), team()
+    shared(scene, "sk-ant-shared-3333", allowedNamespaces={"selector": {}})
+    scene.start(ANTHROPIC_API_KEY="", MANAGED_AGENTS_NAMESPACES=one.namespace)
+    scene.control.add_key("sk-ant-one-1111")
+    for each in (one, two):
+        each.apply(each.secret("key", apiKey="sk-ant-one-1111"), each.connection(), each.session("job"))
+    one.apply(one.session("shared", connectionRef=SHARED))
+    one.wait_ready("job")
+    one.wait("shared", "KeyMissing")
+    assert "conditions" not in connection(two).get("status", {})
+    assert two.status("job").get("conditions") is None
+    assert len(scene.creations()) == 1
+
+
+def test_the_samples_work_as_they_are_written(scene):
+    """But for the address and the key."""
+    samples = Path(__file__).parents[2] / "deploy" / "samples" / "connections"
+    alone(scene)
+    scene.control.add_key("sk-ant-team-1111")
+    scene.control.add_key("sk-ant-shared-3333")
+    url = scene.world.simulator.url
+    text = (samples / "team.yaml").read_text().replace("https://api.anthropic.com", url)
+    scene.apply(text.replace("put-the-key-here", "sk-ant-team-1111"))
+    scene.within("team-a").wait_ready("weekly")
+    home = scene.within(scene.world.account.split(":")[-2])
+    scene.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-b"}})
+    scene.apply(home.secret("anthropic-shared", apiKey="sk-ant-shared-3333"))
+    scene.apply((samples / "shared.yaml").read_text().replace("spec:\n  apiKey", f"spec:\n  baseURL: {url}\n  apiKey"))
+    scene.within("team-b").wait_ready("weekly")
+    assert [c["key"] for c in scene.creations()] == ["1111", "3333"]
+    for name in ("team-a", "team-b"):
+        scene.within(name).delete("weekly")
 
 
 def test_a_token_is_sent_as_bearer(scene, team):
