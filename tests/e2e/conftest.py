@@ -14,6 +14,7 @@ from pathlib import Path
 
 import kubernetes
 import pytest
+from tests.e2e.connecting import fares
 from tests.e2e.scene import Scene
 
 from managed_agents_local import manifests
@@ -172,3 +173,28 @@ def shared(opened, tmp_path_factory):
     with opened(tmp_path_factory.mktemp("shared")) as scene:
         scene.start()
         yield scene
+
+
+@pytest.fixture
+def team(scene):
+    """Makes a namespace of its own, with labels, and shows the world from there."""
+
+    def make(**labels):
+        name = f"ns-{uuid.uuid4().hex[:8]}"
+        meta = {"name": name, "labels": labels}
+        scene.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+        return scene.within(name)
+
+    return make
+
+
+@pytest.fixture
+def opened_to(scene):
+    """Gives a namespace a key in a Secret, of a workspace, and a Connection by which Sessions use it."""
+
+    def make(team, secret, workspace=None, name="default", **spec):
+        scene.control.add_key(secret, workspace)
+        team.apply(team.secret("key", apiKey=secret), team.connection(name, **spec))
+        fares(team, "Connected", name=name)
+
+    return make

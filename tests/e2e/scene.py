@@ -43,16 +43,22 @@ _ID = re.compile(r"/(sesn|sesrsc|file)_[^/]+")
 class Scene:
     """A `World` with the words that tests are told in. All that is made and read is in one namespace."""
 
-    def __init__(self, world, stored, namespace="default"):
+    def __init__(self, world, stored, namespace="default", begun=0):
+        """Of the calls those count that came after `begun`."""
         self.world = world
         self.namespace = namespace
+        self._begun = begun
         self._stored = stored
         self.control = world.control
         self.writes_before = len(world.cluster.audit)
 
     def within(self, namespace):
         """The same world seen from another namespace."""
-        return Scene(self.world, self._stored, namespace)
+        return Scene(self.world, self._stored, namespace, self._begun)
+
+    def anew(self):
+        """The same world for another test, which counts from now on."""
+        return Scene(self.world, self._stored, begun=self.mark())
 
     def told(self):
         """The log of the operator, and what was asked of the API."""
@@ -176,11 +182,11 @@ class Scene:
     # the other side
 
     def calls(self, method=None, path=None, since=0):
-        return self.control.requests(since=since, method=method, path=path)
+        return self.control.requests(since=max(since, self._begun), method=method, path=path)
 
     def mark(self):
         """The number of the last call so far."""
-        return max((c["n"] for c in self.calls()), default=0)
+        return max((c["n"] for c in self.calls()), default=self._begun)
 
     def creations(self, since=0):
         return self.calls("POST", "/v1/sessions", since)
@@ -210,15 +216,19 @@ class Scene:
 
     def remote(self, name):
         """The journal's entries of all sessions that were made for this resource name, by anybody."""
-        return [s for s in self.control.sessions() if s["metadata"].get("k8s_owner", "").endswith(f"/default/{name}")]
+        owner = f"/{self.namespace}/{name}"
+        return [s for s in self.control.sessions() if s["metadata"].get("k8s_owner", "").endswith(owner)]
 
-    def sweeps(self, count=3):
-        """Wait until so many more whole listings were answered: what would be done after them is done."""
+    def sweeps(self, count=3, key=None):
+        """Wait until so many more whole listings were answered: what would be done after them is done.
+
+        `key` is the end of one where there are several.
+        """
         seen = self.mark()
 
         def listed():
-            pages = [c for c in self.calls("GET", "/v1/sessions", since=seen) if "statuses" not in str(c["query"])]
-            return len(pages) >= count
+            calls = (c for c in self.calls("GET", "/v1/sessions", since=seen) if key in (None, c["key"]))
+            return sum("statuses" not in str(c["query"]) for c in calls) >= count
 
         return self.until(f"{count} sweeps", listed)
 
