@@ -123,7 +123,7 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
         await connections.run(lambda: _first_listing(ports.writer, board))
 
     ages = {
-        "queue": (board.queue_age, QUEUE_BOUND),
+        "queue": (lambda: max(nowhere.queue_age(), connections.queue_age()), QUEUE_BOUND),
         "sweep": (connections.sweep_age, SWEEP_BOUND),
     }
     bells = {kind: _Bell(connections, kind) for kind in ports.connections}

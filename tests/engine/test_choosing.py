@@ -24,10 +24,14 @@ class Known:
     allowed: set[Place] = field(default_factory=set)
     environment: bool = False
     silent: set[Place] = field(default_factory=set)
+    going: set[Place] = field(default_factory=set)
     seen: bool = True
 
-    def there(self, place):
+    def exists(self, place):
         return place in self.places
+
+    def withheld(self, place):
+        return "is being deleted" if place in self.going else self.keyless(place)
 
     def barred(self, place, namespace):
         return place in self.places and place.kind == "ClusterConnection" and place not in self.allowed
@@ -61,7 +65,8 @@ WISHES = [
     (None, Known({SHARED}, environment=True), ENVIRONMENT, None, "a shared default that others may use is none"),
     (None, Known({SHARED}), None, "KeyMissing", "and without a key in the environment there is none left"),
     (None, Known({TEAM}), None, "KeyMissing", "only one called default is a default"),
-    (None, Known({OWN}, environment=True, silent={OWN}), OWN, "KeyMissing", "no other key steps in for a missing one"),
+    (None, Known({OWN}, environment=True, silent={OWN}), None, "KeyMissing", "no other key steps in for a missing one"),
+    (None, Known({OWN}, environment=True, going={OWN}), None, "KeyMissing", "nor for a default that is being deleted"),
     ({"kind": "Connection", "name": "other"}, Known({OWN, TEAM}), TEAM, None, "the spec says which"),
     ({"name": "other"}, Known({OWN, TEAM}), TEAM, None, "a Connection where the kind is left out"),
     ({"name": "gone"}, Known({OWN}, environment=True), None, "KeyMissing", "one that is named has no stand-in"),
@@ -92,6 +97,16 @@ BOUND = [
         PLATFORM,
         "a shared one has no namespace",
     ),
+    (
+        session(status={"id": "s"}, claim="Connection/other", uid="u"),
+        TEAM,
+        "a session whose connection was gone when it was recorded",
+    ),
+    (
+        session(status={"id": "s"}, claim="Connection/other", uid="another"),
+        ENVIRONMENT,
+        "but not by the claim of another resource",
+    ),
     (session(claim="environment"), ENVIRONMENT, "a claim may have made one"),
     (session(claim="Connection/other"), TEAM, "in the namespace of the resource, whatever it was copied from"),
     (session({"name": "default"}, claim="Connection/other"), TEAM, "an edit does not undo a claim"),
@@ -121,6 +136,12 @@ def test_a_namespace_that_lost_its_right_is_told_and_may_still_end_its_sessions(
     assert chosen(session(status=has, deletionTimestamp="now"), Known({PLATFORM})).trouble is None
 
 
+def test_a_claim_that_anybody_may_have_written_opens_nothing_that_is_barred():
+    for more in ({}, {"deletionTimestamp": "now"}):
+        forged = chosen(session(claim="ClusterConnection/platform", **more), Known({PLATFORM}))
+        assert (forged.place, forged.trouble.reason) == (None, "ConnectionNotAllowed")
+
+
 def test_what_was_not_there_is_looked_for_before_anything_else_is_taken():
     assert chosen(session(), Known(environment=True)).unsure == (OWN, SHARED)
     assert chosen(session(), Known({SHARED}, {SHARED})).unsure == (OWN,)
@@ -148,6 +169,6 @@ def test_a_choice_is_one_that_is_there_and_may_be_used_or_says_why_not(ref, know
         assert known.environment
         assert ref is None
     else:
-        assert known.there(choice.place)
+        assert known.exists(choice.place)
         assert not known.barred(choice.place, "team")
         assert choice.place.namespace in ("", "team")

@@ -89,7 +89,13 @@ class Kind:
 class Secrets(dict):
     """Key by namespace and name. Implements `Sources`."""
 
+    def __init__(self):
+        super().__init__()
+        self.refused = set()
+
     async def read(self, kind, namespace, name, key):
+        if namespace in self.refused:
+            raise ClusterUnreachable("forbidden")
         if (namespace, name) not in self:
             raise SourceMissing(kind, namespace, name, None)
         return SourceValue(self[namespace, name], "u", "1")
@@ -105,6 +111,12 @@ class Line:
 
     def configure(self, spec):
         self.spec = spec
+
+    def another_key(self):
+        pass
+
+    def answers(self):
+        return True
 
     def fare(self):
         return self.fares
@@ -408,3 +420,138 @@ async def test_one_that_came_back_at_another_address_waits_for_those_of_the_old_
 
 def test_the_environment_is_not_tended(stage):
     stage.connections.ring(ENVIRONMENT)
+
+
+def uses(uid="u1", kind="Connection", name="default"):
+    """A Session with a session of that connection."""
+    body = obj(uid, id=f"sesn_{uid}")
+    body["status"]["connectionRef"] = {"kind": kind, "name": name, "uid": "x"}
+    return body
+
+
+GOING = "2026-01-01T00:00:00Z"
+
+
+async def test_a_restart_keeps_the_finalizer_of_one_that_is_used(stage):
+    """Also of one that is being deleted: who uses it is known only once all Sessions are."""
+    stage.secrets["team", "key"] = b"one"
+    spec = stage.own()["spec"]
+    held = [CONNECTION_FINALIZER]
+    stage.kinds["Connection"].put("team", "default", spec, finalizers=held, deletionTimestamp=GOING)
+    stage.board.see(None, uses())
+    await stage.begin()
+    assert stage.finalizers() == held
+    assert stage.ready() == "Deleting"
+    assert stage.board.trouble("u1") is None
+    assert [kind for kind, _ in stage.kinds["Connection"].writes] == ["status"]
+
+
+async def test_a_secret_that_can_not_be_read_holds_up_its_own_sessions_alone(stage):
+    stage.secrets["team", "key"] = b"one"
+    stage.secrets.refused.add("bad")
+    ref = {"apiKeySecretRef": {"name": "key", "key": "apiKey"}}
+    stage.kinds["Connection"].put("bad", "default", ref)
+    stage.own()
+    await stage.begin()
+    other = obj("u2")
+    other["metadata"]["namespace"] = "bad"
+    stage.board.see("ADDED", other)
+    stage.session()
+    await stage.calm()
+    assert stage.board.users(OWN) == 1
+    assert stage.board.trouble("u2") is None, "nothing is said of what is not known"
+
+
+async def test_a_namespace_whose_labels_are_unknown_is_none_that_lacks_one(stage):
+    stage.secrets["system", "key"] = b"one"
+    lacks = {"matchExpressions": [{"key": "restricted", "operator": "DoesNotExist"}]}
+    stage.shared(allowedNamespaces={"selector": lacks})
+    await stage.begin()
+    quiet, stage.kinds["Namespace"].to = stage.kinds["Namespace"].to, lambda *_: None
+    stage.kinds["Namespace"].put("", "team", labels={"restricted": "yes"})
+    stage.kinds["Namespace"].to = quiet
+    stage.session(connectionRef={"kind": "ClusterConnection", "name": "shared"})
+    await stage.calm()
+    assert stage.board.trouble("u1").reason == "ConnectionNotAllowed"
+
+
+async def test_a_session_keeps_the_name_of_a_connection_that_went_while_it_was_made(stage):
+    stage.secrets["team", "key"] = b"one"
+    uid = stage.own()["metadata"]["uid"]
+    await stage.begin()
+    stage.session()
+    await stage.calm()
+    stage.kinds["Connection"].remove("team", "default")
+    await stage.calm()
+    assert stage.connections.directory.ref(OWN) == {"kind": "Connection", "name": "default", "uid": uid}
+
+
+async def test_a_key_for_another_address_is_never_sent_to_the_old_one(stage):
+    stage.secrets["team", "key"] = b"one"
+    stage.own()
+    await stage.begin()
+    stage.board.see("ADDED", uses())
+    await stage.calm()
+    stage.kinds["Connection"].remove("team", "default")
+    stage.secrets["team", "key"] = b"two"
+    stage.own(baseURL="http://elsewhere")
+    await stage.calm()
+    assert (stage.lines[OWN].base_url, stage.lines[OWN].key()) == ("http://api", {"x-api-key": "one"})
+    stage.session("u2")
+    await stage.calm()
+    assert "spec.baseURL" in stage.board.trouble("u2").message
+    assert stage.board.trouble("u1") is None
+
+
+async def test_a_key_that_was_taken_away_makes_no_new_sessions(stage):
+    stage.secrets["team", "key"] = b"one"
+    stage.own()
+    await stage.begin()
+    stage.board.see("ADDED", uses())
+    del stage.secrets["team", "key"]
+    stage.board.source_changed("Secret", "team", "key")
+    await stage.calm()
+    stage.session("u2")
+    await stage.calm()
+    assert stage.board.trouble("u1") is None
+    assert stage.board.trouble("u2").reason == "KeyMissing"
+
+
+async def test_one_that_came_while_it_was_looked_for_is_not_forgotten(stage):
+    await stage.begin()
+
+    async def slowly(namespace, name):
+        stage.kinds["Connection"].to("ADDED", stage.kinds["Connection"].put("team", "default", {}))
+
+    stage.kinds["Connection"].read = slowly
+    await stage.connections.look(OWN)
+    assert stage.connections.directory.exists(OWN)
+
+
+async def test_a_line_stays_as_long_as_a_resource_can_not_leave_it(stage):
+    stage.secrets["team", "key"] = b"one"
+    stage.own()
+    await stage.begin()
+    stage.lines[OWN].keeper.serve(notes := Notes(), stage.board.ended)
+    notes.gate.clear()
+    stage.session()
+    await stage.calm()
+    stage.kinds["Connection"].remove("team", "default")
+    await stage.calm()
+    assert not stage.lines[OWN].closed
+    notes.gate.set()
+    await stage.calm()
+    assert stage.lines[OWN].closed
+    assert stage.board.trouble("u1").reason == "KeyMissing"
+
+
+async def test_an_address_that_can_not_be_called_is_told(stage):
+    async def refuse(place, spec, key):
+        raise ValueError("no host")
+
+    stage.connections._open_line = refuse
+    stage.secrets["team", "key"] = b"one"
+    stage.own()
+    await stage.begin()
+    assert stage.ready() == "KeyMissing"
+    assert "no host" in stage.status()["conditions"][0]["message"]

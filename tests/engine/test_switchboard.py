@@ -121,7 +121,7 @@ async def test_many_at_once_are_looked_up_together(stage):
 
 
 async def test_a_look_without_an_answer_is_had_again(stage, monkeypatch):
-    monkeypatch.setattr("managed_agents_operator.engine.switchboard.AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("managed_agents_operator.engine.waiting.AGAIN_SECONDS", 0.0)
     stage.open(ENVIRONMENT)
     stage.failures = 2
     stage.board.begin()

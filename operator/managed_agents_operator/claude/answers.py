@@ -142,11 +142,11 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> floa
             return min(seconds, LONGEST_PAUSE)
     try:
         date = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=UTC)
+        return min(max((date - now()).total_seconds(), 0.0), LONGEST_PAUSE)
+    except (ValueError, OverflowError):
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return min(max((date - now()).total_seconds(), 0.0), LONGEST_PAUSE)
 
 
 def _told(body: bytes) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from managed_agents_operator.api.session import CLAIM_ANNOTATION
-from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.claim import ENVIRONMENT_CLAIM, Claim
 from managed_agents_operator.engine.errors import Consequence, Failure
 
 DEFAULT = "default"
@@ -41,7 +41,6 @@ class Place:
 
 
 ENVIRONMENT = Place("Environment")
-ENVIRONMENT_CLAIM = "environment"
 
 
 class Known(Protocol):
@@ -52,8 +51,12 @@ class Known(Protocol):
         """Whether the operator's environment holds a key."""
         ...
 
-    def there(self, place: Place) -> bool:
-        """Whether this connection is there for new sessions: one that is being deleted is not."""
+    def exists(self, place: Place) -> bool:
+        """Whether this connection is there, if only to be deleted."""
+        ...
+
+    def withheld(self, place: Place) -> str | None:
+        """Why one that is there makes no new sessions, in words; None where it does."""
         ...
 
     def barred(self, place: Place, namespace: str) -> bool:
@@ -90,6 +93,9 @@ def chosen(body: Mapping[str, Any], known: Known) -> Choice:
         return wished(body, known)
     namespace = body["metadata"].get("namespace", "")
     if known.barred(had, namespace):
+        if not (body.get("status") or {}).get("id"):
+            # A claim is an annotation, which anybody may write who may write the resource.
+            return Choice(None, not_allowed(had, namespace))
         return Choice(had, None if "deletionTimestamp" in body["metadata"] else not_allowed(had, namespace))
     missing = known.keyless(had)
     return Choice(had, None if missing is None else _keyless(missing))
@@ -100,16 +106,17 @@ def bound(body: Mapping[str, Any]) -> Place | None:
     status, meta = body.get("status") or {}, body["metadata"]
     namespace = meta.get("namespace", "")
     ref = status.get("connectionRef")
-    if status.get("id"):
-        return _place(ref["kind"], ref["name"], namespace) if ref else ENVIRONMENT
+    if ref and status.get("id"):
+        return _place(ref["kind"], ref["name"], namespace)
     claim = Claim.parse((meta.get("annotations") or {}).get(CLAIM_ANNOTATION))
+    if status.get("id"):
+        return _claimed(claim, namespace) if claim is not None and claim.uid == meta.get("uid") else ENVIRONMENT
     if claim is None:
         return None
     refused = status.get("creation") or {}
     if refused.get("outcome") == "Refused" and (refused.get("by"), refused.get("at")) == (claim.by, claim.at):
         return None
-    kind, _, name = claim.connection.partition("/")
-    return _place(kind, name, namespace) if name else ENVIRONMENT
+    return _claimed(claim, namespace)
 
 
 def wished(body: Mapping[str, Any], known: Known) -> Choice:
@@ -120,9 +127,9 @@ def wished(body: Mapping[str, Any], known: Known) -> Choice:
         place = _place(ref.get("kind", "Connection"), ref["name"], namespace)
         return _usable(place, namespace, known)
     own, shared = Place("Connection", namespace, DEFAULT), Place("ClusterConnection", "", DEFAULT)
-    if known.there(own):
+    if known.exists(own):
         return _usable(own, namespace, known)
-    if known.there(shared) and not known.barred(shared, namespace):
+    if known.exists(shared) and not known.barred(shared, namespace):
         return _usable(shared, namespace, known, unsure=(own,))
     doubts = (own, shared, *_unseen(namespace, known))
     if known.environment:
@@ -131,14 +138,14 @@ def wished(body: Mapping[str, Any], known: Known) -> Choice:
 
 
 def _usable(place: Place, namespace: str, known: Known, unsure: tuple[Place, ...] = ()) -> Choice:
-    if not known.there(place):
-        said = f"{place} is not there, or is being deleted: make it, or name another one in spec.connectionRef"
+    if not known.exists(place):
+        said = f"{place} is not there: make it, or name another one in spec.connectionRef"
         return Choice(None, Failure(Consequence.BLOCKED, "KeyMissing", said), unsure=(place,))
     if known.barred(place, namespace):
         return Choice(None, not_allowed(place, namespace), unsure=(place, *_unseen(namespace, known)))
-    missing = known.keyless(place)
+    missing = known.withheld(place)
     doubts = (*unsure, place) if known.unread(place) else unsure
-    return Choice(place, None if missing is None else _keyless(missing), doubts)
+    return Choice(place, None, doubts) if missing is None else Choice(None, _keyless(missing), doubts)
 
 
 def _unseen(namespace: str, known: Known) -> tuple[Place, ...]:
@@ -156,6 +163,11 @@ def not_allowed(place: Place, namespace: str) -> Failure:
 
 def _keyless(why: str) -> Failure:
     return Failure(Consequence.BLOCKED, "KeyMissing", why)
+
+
+def _claimed(claim: Claim, namespace: str) -> Place:
+    kind, _, name = claim.connection.partition("/")
+    return _place(kind, name, namespace) if name else ENVIRONMENT
 
 
 def _place(kind: str, name: str, namespace: str) -> Place:

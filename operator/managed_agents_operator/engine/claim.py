@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from managed_agents_operator.api.session import CLAIM_ANNOTATION, METADATA_OWNER, METADATA_UID, Session
 
+ENVIRONMENT_CLAIM = "environment"
+"""How a claim names the key of the operator's environment."""
 LONGEST_NUMBER = 9
 """Digits of an incarnation: what is longer nobody of us wrote, and it would fit no status."""
 _SELDOM = frozenset({"adopts", "files", "keys", "uploads", "repaired"})
@@ -42,7 +44,7 @@ class Claim(BaseModel):
     at: str
     by: str
     agent: str | None = None
-    connection: str = "environment"
+    connection: str = ENVIRONMENT_CLAIM
     workspace: str | None = None
     digest: str
     replaces: str | None = None
@@ -87,6 +89,16 @@ def replacing(resource: Session) -> bool:
     claim, status = Claim.parse(resource.metadata.annotations.get(CLAIM_ANNOTATION)), resource.status
     own = claim is not None and claim.uid == resource.metadata.uid
     return status.id is not None and own and claim is not None and claim.n > (status.incarnation or 1)
+
+
+def connection_of(resource: Session) -> str | None:
+    """The connection of the session in status, as claims name it; None without a session."""
+    claim, status = Claim.parse(resource.metadata.annotations.get(CLAIM_ANNOTATION)), resource.status
+    if status.id is None:
+        return None
+    if status.connection_ref is not None:
+        return f"{status.connection_ref.kind}/{status.connection_ref.name}"
+    return claim.connection if claim is not None and claim.uid == resource.metadata.uid else ENVIRONMENT_CLAIM
 
 
 def may_search(resource: Session) -> bool:

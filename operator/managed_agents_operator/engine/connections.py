@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 
 from managed_agents_operator.api.connection import ConnectionSpec
 from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
-from managed_agents_operator.engine.directory import Directory
+from managed_agents_operator.engine.directory import AGAIN_ELSEWHERE, Directory
 from managed_agents_operator.engine.errors import ClusterError
-from managed_agents_operator.engine.keys import Key, NoKey, read_key
+from managed_agents_operator.engine.keys import Key, Keyring
 from managed_agents_operator.engine.lines import Line
 from managed_agents_operator.engine.ports import Events, Sources, Writer
 from managed_agents_operator.engine.register import Register
@@ -47,19 +47,18 @@ class Connections:
         events: Events,
     ) -> None:
         self._kinds = kinds
-        self._sources = sources
         self._open_line = open_line
         self.directory = Directory(namespace, self._changed, self.ring, self._turned)
         self._register = Register(kinds, self.directory, clock, events)
         self._lines: dict[Place, Line] = {}
-        self._keys: dict[Place, Key] = {}
-        self._stale: set[Place] = set()
-        """Those whose Secret is to be read again."""
+        self._keyring = Keyring(sources, self.directory)
         self._locks: dict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._due: set[Place] = set()
         self._later: set[Place] = set()
         """Those whose count is written once it may be."""
         self._bell = asyncio.Event()
+        self._begun = False
+        self._tries: Counter[Place] = Counter()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[Place, asyncio.Task[None]] = {}
         self._board: Switchboard | None = None
@@ -82,7 +81,7 @@ class Connections:
         self.ring(place)
 
     def _changed(self, place: Place) -> None:
-        self._stale.add(place)
+        self._keyring.stale.add(place)
         self.ring(place)
 
     def _turned(self) -> None:
@@ -94,13 +93,20 @@ class Connections:
         kind = self._kinds.get(place.kind)
         if kind is None:
             return
+        known = self.directory.bodies.get(place)
         body = await kind.read(place.namespace, place.name)
         if body is None:
-            self.directory.forget(place)
+            # One that came while it was asked is younger than the answer.
+            if known is not None and self.directory.bodies.get(place) is known:
+                self.directory.forget(place)
             return
         self.directory.see(place.kind, None, body)
         if place.kind != "Namespace":
             await self._tend(place)
+
+    def queue_age(self) -> float:
+        """Seconds that a resource has waited for a worker, but for those of a connection that does not answer."""
+        return max((line.keeper.queue_age() for line in self._lines.values() if line.answers()), default=0.0)
 
     def sweep_age(self) -> float:
         """Seconds since the sweep of all lines that has stood still for longest made a step; 0 without a line."""
@@ -124,6 +130,10 @@ class Connections:
                 self._tasks[place] = group.create_task(line.run(), name=f"line of {place}")
             if self._board is not None:
                 self._board.begin()
+            # From now on it is known who uses which.
+            self._begun = True
+            self._due.update(self.directory.specs)
+            self._bell.set()
             group.create_task(self._every_minute(), name="connections, each minute")
             group.create_task(self._work(), name="connections")
 
@@ -138,13 +148,17 @@ class Connections:
             try:
                 for kind in self._kinds:
                     await self._list(kind)
-                for place in list(self.directory.specs):
-                    await self._tend(place)
             except ClusterError as error:
                 log.warning("connections could not be listed: %s", error)
                 await asyncio.sleep(AGAIN)
             else:
-                return
+                break
+        for place in list(self.directory.specs):
+            try:
+                await self._tend(place)
+            except ClusterError as error:
+                # One that can't be read holds up its own Sessions only.
+                log.warning("%s could not be tended: %s", place, error)
 
     async def _list(self, kind: str) -> None:
         listed = set()
@@ -175,9 +189,17 @@ class Connections:
             for place in due:
                 try:
                     await self._tend(place)
-                except ClusterError as error:
-                    log.debug("%s could not be tended: %s", place, error)
-                    asyncio.get_running_loop().call_later(AGAIN, self.ring, place)
+                except Exception as error:
+                    # Whatever it is, it is no reason to end for all others.
+                    log.warning(
+                        "%s could not be tended: %s", place, error, exc_info=not isinstance(error, ClusterError)
+                    )
+                    asyncio.get_running_loop().call_later(
+                        min(AGAIN * 2 ** self._tries[place], MINUTE), self.ring, place
+                    )
+                    self._tries[place] = min(self._tries[place] + 1, 10)
+                else:
+                    del self._tries[place]
 
     # one of them
 
@@ -195,32 +217,32 @@ class Connections:
                 # It was removed by force and made again; whoever was left with the old one is gone now.
                 await self._close(place)
                 line = None
-                self._stale.add(place)
-            if place in self._stale:
-                await self._read(place, found.spec)
-            if line is None and place in self._keys:
-                self._opened(place, await self._open_line(place, found.spec, self._keys[place]))
-            elif line is not None:
-                line.configure(found.spec)
+                self._keyring.stale.add(place)
+            if line is not None and line.base_url != found.spec.base_url:
+                # Its key is for another server than that of those who are left.
+                self.directory.say(place, AGAIN_ELSEWHERE)
+            else:
+                await self._serve(place, found.spec, line)
             line = self._lines.get(place)
+            if not self._begun:
+                return
             due = await self._register.note(place, used, line.fare() if line is not None else None)
             if due is not None and place not in self._later:
                 self._later.add(place)
                 asyncio.get_running_loop().call_later(due, self._count, place)
 
-    async def _read(self, place: Place, spec: ConnectionSpec) -> None:
-        try:
-            headers = await read_key(self._sources, spec, self.directory.home(place))
-        except NoKey as error:
-            self.directory.why[place] = str(error)
-            self._stale.discard(place)
-            return
-        self._stale.discard(place)
-        self.directory.why.pop(place, None)
-        if place in self._keys:
-            self._keys[place].headers = headers
-        else:
-            self._keys[place] = Key(headers)
+    async def _serve(self, place: Place, spec: ConnectionSpec, line: Line | None) -> None:
+        """A line with the key as it is now; with the last good one where there is none."""
+        another = await self._keyring.read(place, spec)
+        if line is not None:
+            line.configure(spec)
+            if another:
+                line.another_key()
+        elif (key := self._keyring.key(place)) is not None:
+            try:
+                self._opened(place, await self._open_line(place, spec, key))
+            except ValueError as error:
+                self.directory.say(place, f"spec.baseURL can't be called: {error}")
 
     def _opened(self, place: Place, line: Line) -> None:
         self._lines[place] = line
@@ -232,7 +254,7 @@ class Connections:
 
     async def _close(self, place: Place) -> None:
         line = self._lines.pop(place, None)
-        self._keys.pop(place, None)
+        self._keyring.forget(place)
         self.directory.open.discard(place)
         if line is None:
             return

@@ -18,6 +18,10 @@ from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
 log = logging.getLogger(__name__)
 
 LOST = "the operator's environment holds no key any more: set ANTHROPIC_API_KEY again"
+AGAIN_ELSEWHERE = (
+    "it was made again with another spec.baseURL while Sessions of the one before are left, and serves none but these: "
+    "delete them, or put spec.baseURL back"
+)
 MODELS: Mapping[str, type[Connection | ClusterConnection]] = {
     "Connection": Connection,
     "ClusterConnection": ClusterConnection,
@@ -48,7 +52,9 @@ class Directory:
         """Those with a line."""
         self.why: dict[Place, str] = {}
         """Why the key of one can't be had, in words."""
-        self._labels: dict[str, dict[str, str]] = {}
+        self._refs: dict[Place, Mapping[str, str]] = {}
+        self._labels: dict[str, tuple[int, Mapping[str, str]]] = {}
+        """Of each namespace the version that was seen, and its labels."""
 
     # Known
 
@@ -57,17 +63,27 @@ class Directory:
         """Whether the operator's environment holds a key."""
         return ENVIRONMENT in self.open
 
-    def there(self, place: Place) -> bool:
-        """Whether this connection is there for new sessions."""
-        found = self.specs.get(place)
-        return found is not None and found.metadata.deletion_timestamp is None
+    def exists(self, place: Place) -> bool:
+        """Whether this connection is there, if only to be deleted."""
+        return place in self.specs
+
+    def withheld(self, place: Place) -> str | None:
+        """Why one that is there makes no new sessions; a key that was taken away only ends those that are there."""
+        if self.specs[place].metadata.deletion_timestamp is not None:
+            return (
+                f"{place} is being deleted: wait until it is gone and make another, or name one in spec.connectionRef"
+            )
+        return self.why.get(place) or self.keyless(place)
 
     def barred(self, place: Place, namespace: str) -> bool:
         """Whether a namespace may not use a connection that is there."""
         found = self.specs.get(place)
         if not isinstance(found, ClusterConnection):
             return False
-        return not found.spec.allows(namespace, self._labels.get(namespace, {}))
+        if namespace not in self._labels:
+            # Its labels may be any, and a selector may ask for one that is not there.
+            return found.spec.allowed_namespaces is None or namespace not in found.spec.allowed_namespaces.names
+        return not found.spec.allows(namespace, self._labels[namespace][1])
 
     def unseen(self, namespace: str) -> bool:
         """Whether nothing is known of a namespace, so that its labels may be any."""
@@ -88,9 +104,8 @@ class Directory:
     # what else is asked
 
     def ref(self, place: Place) -> Mapping[str, str] | None:
-        """As status names it; None for the key of the environment, and for one that is not there."""
-        found = self.specs.get(place)
-        return {"kind": place.kind, "name": place.name, "uid": found.metadata.uid} if found is not None else None
+        """As status names it, also when it is gone by now; None for the key of the environment."""
+        return self._refs.get(place)
 
     def home(self, place: Place) -> str:
         """The namespace of its Secret."""
@@ -99,6 +114,15 @@ class Directory:
     def naming(self, namespace: str, name: str) -> list[Place]:
         """Those whose key is in this Secret."""
         return [p for p, found in self.specs.items() if (self.home(p), found.spec.secret_ref.name) == (namespace, name)]
+
+    def say(self, place: Place, why: str | None) -> None:
+        """Why it makes no new sessions, None where it does."""
+        if self.why.get(place) != why:
+            if why is None:
+                del self.why[place]
+            else:
+                self.why[place] = why
+            self._turned()
 
     # doors
 
@@ -138,17 +162,22 @@ class Directory:
             log.warning("%s does not fit the schema: mend %s", place, ", ".join(sorted(fields)))
             return
         before, self.bodies[place], self.specs[place] = self.specs.get(place), body, found
+        self._refs[place] = {"kind": place.kind, "name": place.name, "uid": found.metadata.uid}
         same = before is not None and (before.metadata.uid, before.spec) == (found.metadata.uid, found.spec)
         (self._ring if same else self._changed)(place)
         if before is None or _matters(before) != _matters(found):
             self._turned()
 
     def _see_namespace(self, event_type: str | None, meta: Mapping[str, Any]) -> None:
-        name, labels = meta["name"], dict(meta.get("labels") or {})
+        name, labels, version = meta["name"], meta.get("labels") or {}, int(meta["resourceVersion"])
+        known = self._labels.get(name)
+        if known is not None and version < known[0]:
+            return
         if event_type == "DELETED":
             self._labels.pop(name, None)
-        elif self._labels.get(name) != labels:
-            self._labels[name] = labels
+            return
+        self._labels[name] = (version, dict(labels))
+        if known is None or known[1] != labels:
             self._turned()
 
 

@@ -94,6 +94,10 @@ class Keeper:
                 if other != uid:
                     self.ring(other)
 
+    def count(self) -> int:
+        """How many resources there are."""
+        return len(self._cells)
+
     def body(self, uid: str) -> Mapping[str, Any] | None:
         """The newest body of a resource; None for one that is not here."""
         cell = self._cells.get(uid)

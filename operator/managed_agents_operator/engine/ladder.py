@@ -21,6 +21,7 @@ from managed_agents_operator.engine.mounting import clearing, mounting
 from managed_agents_operator.engine.observing import observing
 from managed_agents_operator.engine.replacing import replacing
 from managed_agents_operator.engine.restoring import foreign_claim
+from managed_agents_operator.engine.uploading import spare
 from managed_agents_operator.engine.verdict import (
     Allow,
     Ask,
@@ -90,6 +91,9 @@ def _here(v: View, verdict: Verdict) -> Verdict:
     claim = v.claim
     if claim is None:
         return Rest(None)
+    if (used := spare(v, verdict.report)) is not None:
+        # What was uploaded for it goes first: nobody would find it there any more.
+        return used
     # Of no generation, so that the other connection is asked at once.
     over = {"n": claim.n, "by": claim.by, "at": claim.at, "outcome": "Refused", "generation": 0}
     return Rest(None, facts={"creation": over})

@@ -26,6 +26,14 @@ class Line(Protocol):
         """How it fares."""
         ...
 
+    def another_key(self) -> None:
+        """Its key is another one by now: what waited for that is tried at once."""
+        ...
+
+    def answers(self) -> bool:
+        """Whether its last calls were answered at all."""
+        ...
+
     def sweep_age(self) -> float:
         """Seconds since its sweeps made a step."""
         ...

@@ -20,7 +20,14 @@ from managed_agents_operator.engine.view import View
 
 Status = dict[str, Any]
 
-OUTLASTING = ("observedGeneration", "conditions", "previousIds", "lastHandledReconcileAt", "lastObservedAt")
+OUTLASTING = (
+    "observedGeneration",
+    "conditions",
+    "previousIds",
+    "lastHandledReconcileAt",
+    "lastObservedAt",
+    "connectionRef",
+)
 """Fields that are not about one session: they stay when another one takes its place."""
 REMEMBERED = 10
 

@@ -8,22 +8,17 @@ who opens one, is told by `connections`.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from managed_agents_operator.api.resources import SourceKind
-from managed_agents_operator.engine.cell import Clock, version
+from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.choosing import Choice, Known, Place, chosen, wished
-from managed_agents_operator.engine.errors import ClusterError, Failure
+from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.keeper import Keeper
-
-log = logging.getLogger(__name__)
-
-AGAIN_SECONDS = 1.0
-"""Pause before the API server is asked again whether a connection is there."""
+from managed_agents_operator.engine.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +62,15 @@ class Switchboard:
         self._clock = clock
         self._known = known
         self._nowhere = nowhere
-        self._look = look
         self._used = used
         self._source_changed = source_changed
         self._keepers: dict[Place, Keeper] = {}
         self._at: dict[str, Keeper] = {}
         self._choices: dict[str, Choice] = {}
         self._users: Counter[Place] = Counter()
-        self._held: dict[str, dict[str, Any]] = {}
-        """Resources that are not handed on yet, by uid."""
+        self._homes: dict[Keeper, Place] = {}
+        self._waiting = Waiting(look, self._admit)
         self._begun = False
-        self._bell = asyncio.Event()
         self._last_event = clock.monotonic()
 
     # doors
@@ -88,16 +81,14 @@ class Switchboard:
         uid = body["metadata"]["uid"]
         at = self._at.get(uid)
         if event_type == "DELETED":
-            self._held.pop(uid, None)
+            self._waiting.drop(uid)
             if at is not None:
                 at.see(event_type, body)
         elif at is not None:
             at.see(event_type, body)
             self._settle(uid, at)
-        elif uid not in self._held or version(self._held[uid]) <= version(body):
-            self._held[uid] = dict(body)
-            if self._begun:
-                self._admit(uid)
+        elif self._waiting.hold(uid, body) and self._begun:
+            self._admit(uid)
 
     def source_changed(self, kind: SourceKind, namespace: str, name: str) -> None:
         """A ConfigMap or Secret is not what it was."""
@@ -122,7 +113,7 @@ class Switchboard:
         """Work until cancelled, but for the keepers of connections: their owner runs them."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._nowhere.run(), name="keeper of those without a connection")
-            group.create_task(self._check(), name="switchboard")
+            group.create_task(self._waiting.run(), name="those that wait for a connection")
 
     async def drain(self, seconds: float) -> None:
         """Begin no more passes anywhere, and give those under way so many seconds to end."""
@@ -133,24 +124,25 @@ class Switchboard:
     def begin(self) -> None:
         """All connections are known, and all resources were seen: hand them on."""
         self._begun = True
-        for uid in list(self._held):
+        for uid in list(self._waiting.held):
             self._admit(uid)
 
     def open(self, place: Place, keeper: Keeper) -> None:
         """There is a connection now; its resources come to it."""
         self._keepers[place] = keeper
+        self._homes[keeper] = place
         self.reconsider()
 
     def close(self, place: Place) -> None:
         """There is no such connection any more. Nobody used it."""
-        del self._keepers[place]
+        del self._homes[self._keepers.pop(place)]
 
     def reconsider(self) -> None:
         """Something is known of connections or namespaces that was not, or not so."""
         for uid, at in list(self._at.items()):
             self._settle(uid, at)
         if self._begun:
-            for uid in list(self._held):
+            for uid in list(self._waiting.held):
                 self._admit(uid)
 
     def ended(self, uid: str) -> None:
@@ -159,18 +151,20 @@ class Switchboard:
         if at is not None and at.body(uid) is None:
             del self._at[uid]
             self._note(uid, None)
+            self._left(at)
         elif at is not None:
             self._settle(uid, at)
 
     def users(self, place: Place) -> int:
-        """How many resources use a connection, or wait for it."""
-        return self._users[place]
+        """How many resources use a connection, or wait for it; those that can't leave it yet count too."""
+        keeper = self._keepers.get(place)
+        return max(self._users[place], keeper.count() if keeper is not None else 0)
 
     # what kinds ask
 
     def knows(self, uid: str) -> bool:
         """Whether a resource of this uid is there."""
-        return uid in self._at or uid in self._held
+        return uid in self._at or uid in self._waiting.held
 
     def trouble(self, uid: str) -> Failure | None:
         """Why nothing may be called for a resource."""
@@ -189,15 +183,12 @@ class Switchboard:
         return (self._nowhere, *self._keepers.values())
 
     def _admit(self, uid: str) -> None:
-        """Hand a held resource on, if it is sure where to."""
-        choice = chosen(self._held[uid], self._known)
-        if choice.unsure:
-            self._bell.set()
-        else:
-            self._hand_on(uid, choice)
-
-    def _hand_on(self, uid: str, choice: Choice) -> None:
-        body = self._held.pop(uid)
+        """Hand a held resource on, once all was looked at that may make a difference."""
+        body = self._waiting.held[uid]
+        choice = chosen(body, self._known)
+        if self._waiting.doubts(uid, choice.unsure):
+            return
+        self._waiting.drop(uid)
         self._note(uid, choice)
         self._at[uid] = self._keeper(choice)
         self._at[uid].see(None, body)
@@ -213,8 +204,14 @@ class Switchboard:
         if to is not at and at.let_go(uid):
             self._at[uid] = to
             to.see(None, body)
+            self._left(at)
         elif changed:
             at.ring(uid)
+
+    def _left(self, keeper: Keeper) -> None:
+        """A resource is not with this keeper any more, which may have been the last that held its connection."""
+        if keeper in self._homes:
+            self._used(self._homes[keeper])
 
     def _keeper(self, choice: Choice) -> Keeper:
         return self._nowhere if choice.place is None else self._keepers.get(choice.place, self._nowhere)
@@ -229,24 +226,7 @@ class Switchboard:
             for place, by in ((was, -1), (now, 1)):
                 if place is not None:
                     self._users[place] += by
+                    if not self._users[place]:
+                        del self._users[place]
                     self._used(place)
         return before is None or choice is None or before.trouble != choice.trouble
-
-    async def _check(self) -> None:
-        """Look for the connections that doubtful resources would have, and hand these on."""
-        while True:
-            await self._bell.wait()
-            self._bell.clear()
-            batch = {uid: chosen(body, self._known) for uid, body in self._held.items()} if self._begun else {}
-            places = {place for choice in batch.values() for place in choice.unsure}
-            try:
-                await asyncio.gather(*(self._look(place) for place in places))
-            except ClusterError as error:
-                log.warning("whether connections are there could not be read: %s", error)
-                await asyncio.sleep(AGAIN_SECONDS)
-                self._bell.set()
-                continue
-            for uid in batch:
-                if uid in self._held:
-                    # Whatever is there by now is known.
-                    self._hand_on(uid, chosen(self._held[uid], self._known))

@@ -18,7 +18,7 @@ from managed_agents_operator.api.session import (
     Session,
     immutable_part,
 )
-from managed_agents_operator.engine.claim import Claim, Marker, digest, replacing
+from managed_agents_operator.engine.claim import Claim, Marker, connection_of, digest, replacing
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Sight
 from managed_agents_operator.engine.looks import Look, LookSession
@@ -241,7 +241,7 @@ class View:
                 "at": self._later(own),
                 "by": self.process.by,
                 "agent": spec.agent.id if spec.agent else None,
-                "connection": self.process.connection,
+                "connection": connection_of(self.resource) or self.process.connection,
                 "workspace": self.sight.link.workspace,
                 "digest": spec_digest,
                 "files": declared_files(spec),

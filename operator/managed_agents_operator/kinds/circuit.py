@@ -62,6 +62,12 @@ class Circuit:
             self._retry_at = self._monotonic() + TRIAL_LIFE
             self._trial = (uid, self._retry_at)
 
+    def hurry(self) -> None:
+        """What it was opened for may be mended: the next trial need not wait."""
+        if self._failure is not None:
+            self._trial, self._retry_at = None, self._monotonic()
+            self._on_change()
+
     def failed(self, failure: Failure, call: Call) -> None:
         """A call ended in a failure; only those that a person must mend count."""
         if failure.consequence is not Consequence.BLOCKED:

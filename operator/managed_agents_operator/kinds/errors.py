@@ -29,14 +29,14 @@ _BLOCKED: dict[type[ClaudeError], tuple[str, str]] = {
     Unauthorized: (
         "KeyRefused",
         (
-            "the API does not accept the key (401): give the operator a valid one in ANTHROPIC_API_KEY, or in the file "
-            "that MANAGED_AGENTS_API_KEY_FILE names"
+            "the API does not accept the key (401): put a valid one where this connection has it, which is the Secret "
+            "of its Connection, or ANTHROPIC_API_KEY of the operator"
         ),
     ),
     BillingRequired: ("BillingRefused", "the API asks for payment (402): settle the account's billing"),
     Forbidden: (
         "Forbidden",
-        "the key has no right to do this (403): give it the right, or give the operator another key",
+        "the key has no right to do this (403): give it the right, or put another key in its place",
     ),
 }
 

@@ -29,6 +29,9 @@ from managed_agents_operator.kinds.tidings import Tidings
 from managed_agents_operator.kinds.uploads import Uploads
 from managed_agents_operator.telemetry import CIRCUIT, QUOTA
 
+LASTING_SECONDS = 30.0
+"""How long an outage lasts before the connection tells of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -124,7 +127,6 @@ class Line:
             standing=standing,
         )
         Tidings(self.client.health, self._turned)
-        self.client.health.on_change(lambda _: on_change())
         self.sweeps = Sweeps(self.client, self._circuit, seen, roll, clock.monotonic, keeper.ring_all)
 
     async def open(self) -> Self:
@@ -158,11 +160,19 @@ class Line:
             self.client.configure(workspace=spec.workspace_id, betas=spec.beta_headers)
             self.budget.configure(spec.creates_per_minute, spec.requests_per_minute)
 
+    def another_key(self) -> None:
+        """Its key is another one by now: what waited for that is tried at once."""
+        self._circuit.hurry()
+
+    def answers(self) -> bool:
+        """Whether its last calls were answered at all."""
+        return self.client.health.unreachable_since is None
+
     def fare(self) -> Fare:
-        """How it fares, by its last calls."""
-        health = self.client.health
-        called = health.last_success is not None
-        return Fare(health.workspace, self._circuit.failure, health.unreachable_since is not None, called)
+        """How it fares, by its last calls. An outage is told once it has lasted: some calls always fail."""
+        health, now = self.client.health, self._around.clock.monotonic()
+        unreachable = health.unreachable_since is not None and now - health.unreachable_since >= LASTING_SECONDS
+        return Fare(health.workspace, self._circuit.failure, unreachable, health.last_success is not None)
 
     def sweep_age(self) -> float:
         """Seconds since its sweeps made a step."""

@@ -16,7 +16,11 @@ def moment(told: str | None) -> str | None:
     time = instant(told)
     if time is None or told is None:
         return None
-    return told if _STRICT.fullmatch(told) else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    try:
+        mended = time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return None
+    return told if _STRICT.fullmatch(told) else mended
 
 
 def instant(told: str | None) -> datetime | None:

@@ -158,7 +158,7 @@ class SessionKind:
             return tokens
         secrets = {name: token.value for name, token in tokens.items()}
         body = request.creation(spec, marker, secrets, files)
-        if not still():
+        if not still() or self._standing.trouble(meta.uid) is not None:
             return EXPIRED
         try:
             if claim.workspace is not None and line.client.workspace_now() != claim.workspace:

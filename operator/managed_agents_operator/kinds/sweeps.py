@@ -76,6 +76,10 @@ class Sweeps:
                     log.warning("a sweep failed: %s", error.message)
                 # A short pause at first, so that a restart of the API costs no whole interval; never a storm.
                 wait, pause = pause, min(pause * 2, max(seconds, LONGEST_PAUSE))
+            except Exception:
+                # A server may answer anything, and what one of them answers is no reason to end for all others.
+                log.exception("a sweep failed")
+                wait, pause = pause, min(pause * 2, max(seconds, LONGEST_PAUSE))
             else:
                 wait, pause = seconds, FIRST_PAUSE
             self._moved[which] = self._monotonic()

@@ -33,9 +33,9 @@ class Tidings:
         health.on_change(lambda _: self._changed())
 
     @property
-    def _news(self) -> tuple[bool, str | None]:
+    def _news(self) -> tuple[bool, str | None, bool]:
         health = self._health
-        return health.unreachable_since is None, health.workspace
+        return health.unreachable_since is None, health.workspace, health.last_success is not None
 
     def _changed(self) -> None:
         if not self._waits:
