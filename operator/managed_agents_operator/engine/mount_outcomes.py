@@ -44,6 +44,14 @@ def _place(verdict: Mount) -> str:
     return rooted(verdict.path or f"/{verdict.source.file_id}")
 
 
+def in_effect(verdict: Mount | Unmount, remote: Remote) -> bool:
+    """Whether the answer shows what was accepted."""
+    mounts = remote.mounts or ()
+    if isinstance(verdict, Unmount):
+        return all(m.id != verdict.mount_id for m in mounts)
+    return any(m.mount_path is not None and rooted(m.mount_path) == _place(verdict) for m in mounts)
+
+
 def mounted(v: View, memory: Memory, verdict: Mutation, outcome: object, now: float) -> Memory:
     """The call was taken; whatever was refused of that mount before is forgotten."""
     memory = replace(memory, backoff=None)
@@ -54,7 +62,7 @@ def mounted(v: View, memory: Memory, verdict: Mutation, outcome: object, now: fl
     if isinstance(verdict, Rotate) and isinstance(outcome, Rotated):
         return _rotated(v, _without(memory, f"rotate/{verdict.name}"), verdict, outcome)
     if isinstance(verdict, Unmount):
-        stays = isinstance(outcome, Remote) and any(m.id == verdict.mount_id for m in outcome.mounts or ())
+        stays = isinstance(outcome, Remote) and not in_effect(verdict, outcome)
         said = f"the API accepted that the file of {verdict.name} is taken out and did not take it out"
         return _not_kept(v, memory, verdict, said, now) if stays else _without(memory, f"unmount/{verdict.mount_id}")
     if isinstance(verdict, Mount) and isinstance(outcome, Remote):
@@ -67,7 +75,7 @@ def _mounted(v: View, memory: Memory, verdict: Mount, remote: Remote, now: float
     made = {verdict.name: verdict.source}
     known, doubted = v.resource.status.resources or (), memory.doubted(verdict.id)
     told = rendered(v.resource.spec.resources, remote.mounts or (), known, made, born_with=doubted)
-    if any(m.mount_path is not None and rooted(m.mount_path) == _place(verdict) for m in remote.mounts or ()):
+    if in_effect(verdict, remote):
         return replace(memory, facts={**memory.facts, "resources": told})
     said = f"the API accepted the file of spec.resources[{verdict.name}] and did not mount it"
     return _not_kept(v, memory, verdict, said, now)

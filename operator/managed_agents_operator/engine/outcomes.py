@@ -16,7 +16,7 @@ from managed_agents_operator.engine.kickoff import refused_status, sent_status
 from managed_agents_operator.engine.learning import LONGEST_PAUSE, failed
 from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED, Memory, Refusal, kick_key
-from managed_agents_operator.engine.mount_outcomes import in_place, mounted, not_mounted, what_went_in
+from managed_agents_operator.engine.mount_outcomes import in_effect, in_place, mounted, not_mounted, what_went_in
 from managed_agents_operator.engine.mounts import rendered
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.remote import Remote
@@ -113,10 +113,7 @@ def _created(v: View, memory: Memory, made: Made) -> Memory:
 def _updated(v: View, memory: Memory, verdict: Update, remote: Remote, now: float) -> Memory:
     """An accepted change that the answer does not show will not be shown by doing it again."""
     refusals = {k: r for k, r in memory.refusals.items() if k != verdict.step}
-    kept = all(difference(v, remote, step) is None for step in _steps(verdict))
-    if verdict.step == "adopt":
-        kept = remote.marker is not None and remote.marker.uid == v.uid
-    if not kept:
+    if not _kept(v, verdict, remote):
         said = f"the API accepted a change of {', '.join(verdict.changes.fields)} and did not keep it"
         until = now + v.terms.refused_retry
         refusals |= {s: Refusal(v.generation, until, "NotKept", said) for s in _steps(verdict)}
@@ -125,6 +122,19 @@ def _updated(v: View, memory: Memory, verdict: Update, remote: Remote, now: floa
     again = now + (0.0 if times == 0 else doubled(5.0, times, LONGEST_PAUSE))
     repeats = {**memory.repeats, verdict.step: (mark, times + 1, again)}
     return replace(memory, refusals=refusals, repeats=repeats)
+
+
+def kept(v: View, verdict: Mutation, remote: Remote) -> bool:
+    """Whether the answer to an accepted change shows it."""
+    if isinstance(verdict, Mount | Unmount):
+        return in_effect(verdict, remote)
+    return not isinstance(verdict, Update) or _kept(v, verdict, remote)
+
+
+def _kept(v: View, verdict: Update, remote: Remote) -> bool:
+    if verdict.step == "adopt":
+        return remote.marker is not None and remote.marker.uid == v.uid
+    return all(difference(v, remote, step) is None for step in _steps(verdict))
 
 
 def _same(memory: Memory, step: str, mark: str) -> bool:
