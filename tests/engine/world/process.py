@@ -148,12 +148,15 @@ class Operator:
             fault = fault or self._trouble(self, running.at)
         if uid not in self.running:
             return None
+        before = self.kind.asked
         try:
             with self._history.acting(self.cells[uid].body if uid in self.cells else None):
                 over = running.go_on(fault)
         except BaseException:
             self.running.pop(uid, None)
             raise
+        running.asked += self.kind.asked - before
+        assert running.asked <= 1, f"{uid}: more than one change at the API in one pass"
         if not over:
             return running.at
         del self.running[uid]
@@ -171,6 +174,8 @@ class Operator:
                 return await self._reconciler.reconcile(cell)
             except ObjectGone:
                 cell.gone = True
+                # The keeper goes on at once: what this very pass made for it may have to end.
+                self.running[cell.uid].asked = 0
         again = await self._reconciler.disown(cell)
         if again is None:
             self.cells.pop(cell.uid, None)
