@@ -53,26 +53,37 @@ def test_content_lies_there_byte_for_byte_and_follows_its_source(scene, modes):
     scene.control.modes(**modes)
     binary = {"bytes": base64.b64encode(BYTES).decode()}
     scene.apply(scene.config_map("content", {"text": TEXT, "empty": ""}, binaryData=binary))
-    scene.apply(scene.secret("content", text=TEXT))
+    scene.apply(scene.secret("content", text=TEXT) | {"data": binary})
     scene.start()
-    mounts = [from_config_map(), from_config_map("bytes", "/bytes", "bytes"), from_secret()]
+    mounts = [
+        from_config_map(),
+        from_config_map("bytes", "/bytes", "bytes"),
+        from_secret(),
+        from_secret("bytes", "/key", "key"),
+    ]
     scene.apply(scene.session("contents", resources=mounts))
     scene.settled("contents")
     assert there(scene) == {
         "/text": digest(TEXT.encode()),
         "/bytes": digest(BYTES),
         "/secret": digest(TEXT.encode()),
+        "/key": digest(BYTES),
     }
-    assert scene.steps() == ["upload", "upload", "upload", "create"]
+    assert scene.steps() == ["upload"] * 4 + ["create"]
     assert source(scene)["resourceVersion"] == version(scene, "configmap")
     assert source(scene, "secret")["resourceVersion"] == version(scene, "secret")
     first = {f["id"] for f in scene.uploads()}
     assert {r["source"]["fileId"] for r in scene.status("contents")["resources"]} == first
 
     edited(scene, "text", "configmap", scene.config_map("content", {"text": "two", "empty": ""}, binaryData=binary))
-    edited(scene, "secret", "secret", scene.secret("content", text="two"))
-    assert there(scene) == {"/text": digest(b"two"), "/bytes": digest(BYTES), "/secret": digest(b"two")}
-    assert len({f["id"] for f in scene.uploads()} & first) == 1
+    edited(scene, "secret", "secret", scene.secret("content", text="two") | {"data": binary})
+    assert there(scene) == {
+        "/text": digest(b"two"),
+        "/bytes": digest(BYTES),
+        "/secret": digest(b"two"),
+        "/key": digest(BYTES),
+    }
+    assert len({f["id"] for f in scene.uploads()} & first) == 2
 
 
 def edited(scene, name, kind, manifest):
@@ -86,7 +97,7 @@ def edited(scene, name, kind, manifest):
     now = source(scene, name)
     assert now["resourceVersion"] == version(scene, kind)
     assert [f["sha256"] for f in scene.uploads() if f["id"] == now["fileId"]] == [digest(b"two")]
-    assert len(scene.uploads()) == 3
+    assert len(scene.uploads()) == 4
 
 
 def test_a_new_version_with_the_same_bytes_changes_nothing(scene):

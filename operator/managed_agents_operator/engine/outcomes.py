@@ -205,8 +205,12 @@ def _update_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure)
 def _end_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
     if failure.consequence is not Consequence.REFUSED:
         return memory
+    memory = replace(memory, poll_at=0.0)
+    if v.remote is None or v.remote.id != getattr(verdict, "id", None) or not v.remote.terminal:
+        # It may work again, which is seen by the next look; that it can't be ended is told of one that has ended.
+        return memory
     refusal = Refusal(v.generation, 0.0, failure.reason, failure.message)
-    return replace(memory, refusals={**memory.refusals, "end": refusal}, poll_at=0.0)
+    return replace(memory, refusals={**memory.refusals, "end": refusal})
 
 
 def _keep(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
