@@ -9,6 +9,7 @@ from __future__ import annotations
 from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
 from managed_agents_operator.engine.drift import held, marker_change
 from managed_agents_operator.engine.looks import Absent, LookOwner, LookSession
+from managed_agents_operator.engine.refusals import waits
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Ask, Guard, Report, Rest, Update, Verdict
 from managed_agents_operator.engine.view import View
@@ -110,9 +111,7 @@ def _full(message: str) -> Rest:
 
 
 def _waits(v: View, id: str) -> Rest:
-    refusal, repeat = v.memory.refusals.get("adopt"), v.memory.repeats.get("adopt")
+    refusal = v.memory.refusals.get("adopt")
     if refusal is not None and refusal.reason == "NotKept":
         return _full(f"session {id} does not keep the metadata that marks it as this resource's: it can't be adopted")
-    times = [t for t in (refusal.until if refusal else 0.0, repeat[2] if repeat else 0.0) if t > v.now]
-    report = Report("Pending", refusal.message, refusal.reason, refusal.message) if refusal else ADOPTING
-    return Rest(report, until=min(times, default=None))
+    return waits(v, "adopt", ADOPTING)
