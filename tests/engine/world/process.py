@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 from tests.engine.world.api import FakeApi
 from tests.engine.world.bridge import Kind
 from tests.engine.world.clock import FakeClock
-from tests.engine.world.cluster import Cluster, ClusterWriter
+from tests.engine.world.cluster import Cluster, ClusterWriter, Quiet
 from tests.engine.world.gates import Fault, Gate, Running
 from tests.engine.world.inventory import CLUSTER_ID, refers_to
 
@@ -22,13 +21,6 @@ from managed_agents_operator.engine.errors import ObjectGone
 from managed_agents_operator.engine.reconcile import Reconciler
 from managed_agents_operator.engine.telling import Pace, Scribe
 from managed_agents_operator.engine.terms import Process, Terms
-
-
-class Quiet:
-    """Events that nobody reads."""
-
-    def publish(self, *_: Any) -> None:
-        pass
 
 
 class Operator:
