@@ -25,11 +25,12 @@ from tests.engine.views import (
 )
 from tests.engine.wording import words
 
-from managed_agents_operator.engine.expiring import archiving, idle_until, idled, instant, wakes_at
+from managed_agents_operator.engine.expiring import archiving, idle_until, idled, wakes_at
 from managed_agents_operator.engine.ladder import decide
 from managed_agents_operator.engine.looks import LookStop, Stop
 from managed_agents_operator.engine.outcomes import learn
 from managed_agents_operator.engine.status import conclude
+from managed_agents_operator.engine.terms import instant
 from managed_agents_operator.engine.verdict import End, Report
 
 EVENTS = [{"type": "user.message", "text": "go"}]
