@@ -22,7 +22,7 @@ UNMOUNT = Unmount(ID, "r1", "data", SAID)
 UPLOAD = Upload("conf", "d1", SAID)
 ROTATE = Rotate(ID, "r1", "repo", SAID)
 DISCARD = Discard("file_up", SAID)
-UP = Uploaded(OwnFile("file_up", "conf", "d1"), Version("u", "1"))
+UP = Uploaded(OwnFile("file_up", "conf", "d1"))
 NO_SECRET = Failure(Consequence.LATER, "SecretMissing", "Secret team/gh does not exist")
 
 

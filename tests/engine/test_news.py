@@ -74,7 +74,7 @@ CALLS = [
     (
         "an upload: the mount is the news",
         Upload("conf", "d1", SAID),
-        Uploaded(OwnFile("f", "conf", "d1"), Version("u", "1")),
+        Uploaded(OwnFile("f", "conf", "d1")),
         None,
     ),
     ("housekeeping", Discard("file_1", SAID), Discarded("file_1"), None),

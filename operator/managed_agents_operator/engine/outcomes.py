@@ -183,10 +183,6 @@ def _send_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -
     return replace(memory, backoff=None, facts=facts, refusals={**memory.refusals, "kickoff": refusal})
 
 
-def _mount_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
-    return not_mounted(v, memory, verdict, failure)
-
-
 def _update_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
     if failure.consequence is not Consequence.REFUSED or not isinstance(verdict, Update):
         return memory
@@ -222,9 +218,9 @@ _FAILED: dict[type, Callable[[View, Memory, Mutation, Failure], Memory]] = {
     Send: _send_failed,
     Update: _update_failed,
     End: _end_failed,
-    Upload: _mount_failed,
-    Mount: _mount_failed,
-    Unmount: _mount_failed,
-    Rotate: _mount_failed,
-    Discard: _mount_failed,
+    Upload: not_mounted,
+    Mount: not_mounted,
+    Unmount: not_mounted,
+    Rotate: not_mounted,
+    Discard: not_mounted,
 }

@@ -67,10 +67,10 @@ def _made_for(one: Remote, uid: str) -> bool:
 
 def _owner_lives(v: View, one: Remote) -> bool | Ask:
     """Whether the session belongs to another resource of this cluster that is still there."""
-    parts = ((one.marker.owner if one.marker else None) or "").split("/")
-    if len(parts) != 3 or parts[0] != v.process.cluster:
+    cluster, namespace, name = (one.marker.place if one.marker else None) or ("", "", "")
+    if cluster != v.process.cluster:
         return False
-    look = LookOwner(parts[1], parts[2])
+    look = LookOwner(namespace, name)
     there = v.saw(look, str)
     return Ask(look) if there is None else bool(there)
 

@@ -83,7 +83,7 @@ class Contents(Calls):
         read = await self._read_now(resource, mount)
         if isinstance(read, Failure):
             return read
-        content, version = read
+        content, _ = read
         if digest_of(content) != digest:
             return AGAIN
         name = upload_name(resource.metadata.uid, mount, digest)
@@ -92,7 +92,7 @@ class Contents(Calls):
         if isinstance(answer, Failure):
             return answer
         self.inventory.uploaded(answer)
-        return Uploaded(OwnFile(answer.id, mount, digest), version)
+        return Uploaded(OwnFile(answer.id, mount, digest))
 
     async def mount(self, id: str, file_id: str, path: str | None) -> Remote | Absent | Failure:
         return self._seen_after(id, await self._call("mount", lambda: self._api.mount(id, file_id, path)))
@@ -115,7 +115,7 @@ class Contents(Calls):
         answer = await self._call("rotate", lambda: self._api.rotate(id, mount_id, token))
         return answer if isinstance(answer, Failure) else Rotated(version)
 
-    async def discard(self, resource: Session, upload: str) -> Discarded | Failure:
+    async def discard(self, upload: str) -> Discarded | Failure:
         answer = await self._call("discard", lambda: self._api.discard(upload))
         if isinstance(answer, Failure) and answer != NOT_FOUND:
             if answer.consequence is Consequence.REFUSED:
