@@ -324,7 +324,7 @@ async def test_a_change_that_fails_changes_nothing_that_is_known(connection, con
         "mount": lambda: connection.kind.mount(id, "file_sample", "/data.csv"),
         "unmount": lambda: connection.kind.unmount(id, before.mounts[0].id),
         "rotate": lambda: connection.kind.rotate(WISH, id, before.mounts[0].id, "repo"),
-        "discard": lambda: connection.kind.discard("file_sample"),
+        "discard": lambda: connection.kind.discard(WISH, "file_sample"),
         "upload": lambda: connection.kind.upload(WISH, "notes", digest(CANARY.encode())),
     }[verb]()
     wanted = {401: Consequence.BLOCKED, 429: Consequence.LATER, 500: Consequence.UNCLEAR}
@@ -376,8 +376,8 @@ async def test_what_is_discarded_is_gone_and_known_to_be(connection, control):
     other = replace(file, id="file_none")
     connection.uploads.added(UID, other)
     await known(connection)
-    assert await connection.kind.discard(file.id) == Discarded(file.id)
-    assert await connection.kind.discard(other.id) == Discarded(other.id), "it was not there"
+    assert await connection.kind.discard(WISH, file.id) == Discarded(file.id)
+    assert await connection.kind.discard(WISH, other.id) == Discarded(other.id), "it was not there"
     assert own(control) == []
     assert connection.kind.sight(WISH).uploads == ()
 

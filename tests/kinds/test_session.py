@@ -127,7 +127,7 @@ async def test_a_token_is_sent_and_told_to_nobody(connection, control, caplog):
     assert "authorizationTokenSecretRef" in refused.message
     assert made.tokens == {"repo": Version("uid-of-gh", "1")}
     told = [repr(made), repr(refused), repr(unclear), repr(connection.client), caplog.text]
-    told.append(json.dumps(dict(connection.kind.project(made.remote))))
+    told.append(json.dumps(dict(connection.kind.project(wish, made.remote))))
     assert not [text for text in told if TOKEN in text]
     key = control.api_keys()[0]["secret"]
     assert not [text for text in told if key in text]

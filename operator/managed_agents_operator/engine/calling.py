@@ -54,4 +54,4 @@ async def _mount(kind: External, view: View, verdict: Upload | Mount | Unmount |
         return await kind.unmount(verdict.id, verdict.mount_id)
     if isinstance(verdict, Rotate):
         return await kind.rotate(view.resource, verdict.id, verdict.mount_id, verdict.name)
-    return await kind.discard(verdict.file_id)
+    return await kind.discard(view.resource, verdict.file_id)

@@ -185,7 +185,7 @@ class External(Protocol):
         """What is known without asking."""
         ...
 
-    def project(self, remote: Remote) -> Mapping[str, Any]:
+    def project(self, resource: Session, remote: Remote) -> Mapping[str, Any]:
         """The status fields that a remote session turns into, camelCase; None where the session has none."""
         ...
 
@@ -214,7 +214,7 @@ class External(Protocol):
         """Hand a session the token that stands in the Secret of a mounted repository now."""
         ...
 
-    async def discard(self, upload: str) -> Discarded | Failure:
+    async def discard(self, resource: Session, upload: str) -> Discarded | Failure:
         """Delete a file that this operator uploaded; one that is not there is as good as deleted."""
         ...
 

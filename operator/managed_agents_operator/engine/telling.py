@@ -81,7 +81,7 @@ class Scribe:
         Raises what the writer raises but `WriteRefused`: then the least that must stand is written instead.
         """
         before = cell.status
-        seen = self._kind.project(view.remote) if view.remote is not None else {}
+        seen = self._kind.project(view.resource, view.remote) if view.remote is not None else {}
         after = conclude(before, view, report, seen)
         change = patch(before, after)
         if not change:

@@ -115,7 +115,11 @@ class SessionKind:
             swept_at=seen.swept_at,
         )
 
-    def project(self, remote: Remote) -> Mapping[str, Any]:
+    def project(
+        self,
+        resource: Session,  # noqa: ARG002 - other kinds may need it
+        remote: Remote,
+    ) -> Mapping[str, Any]:
         """The status fields that a remote session turns into, but for its mounts."""
         return project(remote.wire)
 
@@ -186,7 +190,11 @@ class SessionKind:
         """`POST /v1/sessions/{id}/resources/{rid}`."""
         return await self._mounting.rotate(resource, id, mount_id, mount)
 
-    async def discard(self, upload: str) -> Discarded | Failure:
+    async def discard(
+        self,
+        resource: Session,  # noqa: ARG002 - other kinds may need it
+        upload: str,
+    ) -> Discarded | Failure:
         """`DELETE /v1/files/{id}`."""
         return await self._mounting.discard(upload)
 

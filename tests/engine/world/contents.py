@@ -115,7 +115,7 @@ class Contents(Calls):
         answer = await self._call("rotate", lambda: self._api.rotate(id, mount_id, token))
         return answer if isinstance(answer, Failure) else Rotated(version)
 
-    async def discard(self, upload: str) -> Discarded | Failure:
+    async def discard(self, resource: Session, upload: str) -> Discarded | Failure:
         answer = await self._call("discard", lambda: self._api.discard(upload))
         if isinstance(answer, Failure) and answer != NOT_FOUND:
             if answer.consequence is Consequence.REFUSED:

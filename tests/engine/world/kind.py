@@ -82,7 +82,7 @@ class FakeKind(Contents):
     def take(self, *, creates: bool) -> None:
         pass
 
-    def project(self, remote: Remote) -> Mapping[str, Any]:
+    def project(self, resource: Session, remote: Remote) -> Mapping[str, Any]:
         return {
             "state": remote.state,
             "title": remote.title or None,
