@@ -66,7 +66,6 @@ def test_crds_writes_its_files_and_leaves_others_alone(tmp_path, capsys):
 
 
 UNUSABLE = [
-    ({}, "ANTHROPIC_API_KEY", "no key"),
     ({"ANTHROPIC_API_KEY": "a\tsecret"}, "ANTHROPIC_API_KEY", "no key at all"),
     ({"ANTHROPIC_API_KEY": "secret"}, "KUBECONFIG", "no cluster"),
     ({"ANTHROPIC_API_KEY": "secret", "KUBECONFIG": "/nowhere"}, "KUBECONFIG", "a slip of the pen"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from managed_agents_operator.api.crd import schema
+from managed_agents_operator.api.crd import DEFINITIONS, schema
 from managed_agents_operator.engine import news, telling
 from managed_agents_operator.engine.conditions import FINISHED, IN_SYNC, READY, SYNCED
 from managed_agents_operator.settings import Settings, variable
@@ -77,8 +77,11 @@ def events(type_):
 
 
 def known(path):
-    """Whether a path such as spec.resources[].file is one of the schema."""
-    node = schema()
+    """Whether a path such as spec.resources[].file is one of the schema of some kind."""
+    return any(leads(schema(definition), path) for definition in DEFINITIONS)
+
+
+def leads(node, path):
     for part in path.replace("[]", ".[]").split("."):
         node = node.get("items") if part == "[]" else (node or {}).get("properties", {}).get(part)
         if node is None:

@@ -36,6 +36,15 @@ def test_numbers_are_as_prometheus_reads_them():
     )
 
 
+def test_a_number_can_be_asked_for_when_it_is_shown():
+    metric, now = Metric("tests_left", "Tests to run.", "gauge"), [3.0]
+    metric.follow(lambda: now[0], where="here")
+    now[0] = 2
+    assert 'managed_agents_tests_left{where="here"} 2' in metric.text()
+    metric.drop(where="here")
+    assert "here" not in metric.text()
+
+
 def test_everything_is_shown_and_named_once():
     names = [line.split()[2] for line in exposition().splitlines() if line.startswith("# TYPE")]
     assert len(names) == len(set(names))

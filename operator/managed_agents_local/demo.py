@@ -17,7 +17,7 @@ import httpx
 from managed_agents_local import manifests, up
 from managed_agents_local.cluster import KubectlFailed
 from managed_agents_local.controlplane import ControlPlane
-from managed_agents_local.tour import acts, crash, endings, mounts
+from managed_agents_local.tour import acts, crash, endings, mounts, tenants
 from managed_agents_local.tour.prompt import Prompt
 from managed_agents_local.tour.screen import Finding, Screen
 from managed_agents_local.tour.stage import PAUSES, Stage
@@ -34,6 +34,7 @@ ACTS = (
     ("A token is renewed", mounts.rotated),
     ("The content of a file is changed", mounts.changed),
     ("Another session takes the place of one", endings.replaced),
+    ("Two namespaces have keys and workspaces of their own", tenants.two),
     ("A session is archived", endings.archive),
     ("A resource is deleted", endings.deletion),
     ("The operator is killed in the middle of its work", crash.crash),
@@ -71,10 +72,10 @@ def _set(stack: ExitStack, screen: Screen, directory: Path) -> Stage:
     prompt = Prompt(plane, screen)
     prompt.run("kubectl version")
     deploy = manifests.folder()
-    screen.say("CRD, namespace and roles come from deploy/base; its Deployment is left out.")
+    screen.say("CRDs, namespace and roles come from deploy/base; its Deployment is left out.")
     world = stack.enter_context(World(plane, directory))
     stage = Stage(world, prompt, Witness(world, plane.audit, screen), screen, deploy / "samples")
-    prompt.run("kubectl get crd sessions.managedagents.dev")
+    prompt.run("kubectl get crd")
     for line in up.exports(world).splitlines():
         screen.command(line)
     screen.say("The operator runs under its own service account, with shorter pauses than usual:")

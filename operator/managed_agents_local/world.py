@@ -20,6 +20,7 @@ from managed_agents_local.simulator import Simulator
 from managed_agents_simulator.control import Control
 
 SESSIONS = "sessions.managedagents.dev"
+CONNECTIONS = "connections.managedagents.dev,clusterconnections.managedagents.dev"
 
 
 class World:
@@ -149,16 +150,16 @@ class World:
         items: list[dict[str, Any]] = json.loads(self.kubectl("get", SESSIONS, *scope, "-o", "json").stdout)["items"]
         return items
 
-    def remove_sessions(self) -> None:
-        """Have no Session resource left, whatever their finalizers wait for; for the end of a test."""
-        self.kubectl("delete", SESSIONS, "--all", "--all-namespaces", "--wait=false")
-        for session in self.sessions():
-            meta = session["metadata"]
-            free = '{"metadata":{"finalizers":null}}'
+    def remove_resources(self) -> None:
+        """Have no resource of ours left, whatever their finalizers wait for; for the end of a test."""
+        every = f"{SESSIONS},{CONNECTIONS}"
+        self.kubectl("delete", every, "--all", "--all-namespaces", "--wait=false")
+        left = json.loads(self.kubectl("get", every, "--all-namespaces", "-o", "json").stdout)["items"]
+        for resource in left:
+            meta, free = resource["metadata"], '{"metadata":{"finalizers":null}}'
+            scope = ["-n", meta["namespace"]] if "namespace" in meta else []
             # One that has gone meanwhile is no failure.
-            self.kubectl(
-                "patch", SESSIONS, meta["name"], "-n", meta["namespace"], "--type=merge", "-p", free, check=False
-            )
+            self.kubectl("patch", resource["kind"], meta["name"], *scope, "--type=merge", "-p", free, check=False)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -77,9 +77,9 @@ def _run() -> int:
 
 def _crds(root: Path) -> int:
     from managed_agents_operator.api import crd  # noqa: PLC0415 - the same
-    from managed_agents_operator.engine import conditions  # noqa: PLC0415 - the same
+    from managed_agents_operator.engine import conditions, faring  # noqa: PLC0415 - the same
 
-    for path in crd.write(root, conditions.markdown()):
+    for path in crd.write(root, conditions.markdown(), f"## Conditions\n\n{faring.markdown()}"):
         print(path)
     return 0
 

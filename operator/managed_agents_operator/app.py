@@ -23,17 +23,17 @@ import kopf
 
 from managed_agents_operator import __version__
 from managed_agents_operator.api.resources import SourceKind
-from managed_agents_operator.api.session import GROUP, KIND, PLURAL, VERSION
+from managed_agents_operator.api.session import GROUP, PLURAL, VERSION
 from managed_agents_operator.handlers import WATCH_SECONDS, Bell, listen, register
 from managed_agents_operator.kube.access import Cluster
 from managed_agents_operator.kube.events import Events
-from managed_agents_operator.kube.fitness import fit
+from managed_agents_operator.kube.fitness import Kind, connection_kinds, fit
 from managed_agents_operator.kube.lease import Lease
 from managed_agents_operator.kube.probes import Age, Health, Probes
 from managed_agents_operator.kube.resync import Brought, Resync
 from managed_agents_operator.kube.sources import Sources
 from managed_agents_operator.kube.writer import Writer
-from managed_agents_operator.settings import Settings, read_key
+from managed_agents_operator.settings import Settings
 from managed_agents_operator.telemetry import set_up_logging
 
 DRAIN_SECONDS = 15.0
@@ -74,16 +74,19 @@ class Ports:
     writer: Writer
     sources: Sources
     events: Events
+    connections: Mapping[str, Writer] = field(default_factory=dict)
+    """Connections, and what decides on their use, by kind; what is not served is left out."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be kept running: the keeper, and other tasks by name.
+    """What is to be kept running: the keeper, and other tasks by name. `bells` are of the kinds beside Sessions.
 
     `ages` tells the probes how old things are, in seconds (None: not there yet), and how old they may become.
     """
 
     keeper: Keeper
+    bells: Mapping[str, Bell] = field(default_factory=dict)
     tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=dict)
     ages: Mapping[str, tuple[Age, float]] = field(default_factory=dict)
 
@@ -162,14 +165,17 @@ class Operator:
     async def _serve(self, cluster: Cluster) -> int:
         self._health.phase = "starting"
         namespaces = self._settings.namespaces
-        fitting = asyncio.create_task(fit(cluster, GROUP, VERSION, PLURAL, next(iter(namespaces), None)))
+        kinds = connection_kinds(namespaces)
+        ours = [(GROUP, VERSION, PLURAL), *(kind for kind in kinds.values() if kind[0])]
+        fitting = asyncio.create_task(fit(cluster, ours, next(iter(namespaces), None)))
         if not await self._stop.before(fitting):
             return 0
         ports = Ports(
             fitting.result(),
             Writer(cluster, GROUP, VERSION, PLURAL, namespaces),
             Sources(cluster, namespaces),
-            Events(cluster, GROUP, VERSION, KIND),
+            Events(cluster, GROUP, VERSION),
+            {kind: Writer(cluster, *names, namespaces) for kind, names in kinds.items()},
         )
         async with self._join(self._settings, ports) as work:
             tasks = self._start(cluster, ports, work)
@@ -188,8 +194,11 @@ class Operator:
         brought = Brought(keeper.see)
         resync = Resync(ports.writer, brought, self._settings.resync_seconds)
         registry = kopf.OperatorRegistry()
-        streams = len(namespaces) or 1
-        register(registry, brought, cluster, (GROUP, VERSION, PLURAL), streams=streams, on_answer=self._health.answered)
+        names = connection_kinds(namespaces)
+        bells: dict[Kind, Bell] = {names[kind]: bell for kind, bell in work.bells.items()}
+        bells[GROUP, VERSION, PLURAL] = brought
+        streams = (len(namespaces) or 1) * len(bells)
+        register(registry, bells, cluster, streams=streams, on_answer=self._health.answered)
         everything: dict[str, Coroutine[Any, Any, None]] = {
             "events": ports.events.run(),
             "sources": ports.sources.watch(keeper.source_changed, keeper.sources_listed),
@@ -246,7 +255,5 @@ def _tune_memory() -> None:
 def run(settings: Settings, join: Join) -> int:
     """Runs the operator and returns the exit code. Raises `WrongSettings` for what can't be started with."""
     secrets = [key.get_secret_value() for key in (settings.api_key, settings.auth_token) if key is not None]
-    if settings.api_key_file is not None:
-        secrets.append(read_key(settings.api_key_file).get_secret_value())
     set_up_logging(settings.log_format, settings.log_level, secrets)
     return asyncio.run(Operator(settings, join).run())

@@ -1,7 +1,7 @@
 """The composition root: settings and the ports of the cluster in, everything that works out.
 
-Called by `app` once the cluster is found fit. The one place where client, budget, circuit, observatory, searches, kind,
-reconciler and keeper are built and joined; what each of them does stands where they are.
+Called by `app` once the cluster is found fit. The one place where connections, switchboard, lines, reconcilers and
+keepers are built and joined; what each of them does stands where they are.
 """
 
 from __future__ import annotations
@@ -10,27 +10,28 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+from managed_agents_operator.api.connection import ConnectionSpec
 from managed_agents_operator.app import Ports, Work
-from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.quota import Budget
+from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
+from managed_agents_operator.engine.connections import Connections
 from managed_agents_operator.engine.errors import ClusterError
+from managed_agents_operator.engine.external import External
 from managed_agents_operator.engine.keeper import Keeper
 from managed_agents_operator.engine.reconcile import Reconciler
+from managed_agents_operator.engine.switchboard import Seat, Switchboard
 from managed_agents_operator.engine.telling import Pace, Scribe
 from managed_agents_operator.engine.terms import Process, Terms
-from managed_agents_operator.kinds.circuit import Circuit
-from managed_agents_operator.kinds.observatory import Bells, Observatory
-from managed_agents_operator.kinds.searches import Searches
-from managed_agents_operator.kinds.session import SessionKind
-from managed_agents_operator.kinds.sweeps import Sweeps
-from managed_agents_operator.kinds.tidings import Tidings
-from managed_agents_operator.kinds.uploads import Uploads
+from managed_agents_operator.kinds.line import Line, Surroundings
+from managed_agents_operator.kinds.nowhere import Nowhere
 from managed_agents_operator.kube.writer import Writer
 from managed_agents_operator.settings import Settings, WrongSettings, read_key
+from managed_agents_operator.telemetry import hide
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ USAGE_WRITES_PER_SECOND = 10.0
 QUEUE_BOUND = 120.0
 """Seconds that a resource may wait for a worker before the process counts as unwell."""
 SWEEP_BOUND = 900.0
+NOWHERE = Place("Nowhere", "", "none")
 
 
 class SystemClock:
@@ -83,6 +85,7 @@ class Credentials:
             mark = (stat.st_mtime_ns, stat.st_ino)
             if self._read is None or self._read[0] != mark:
                 self._read = (mark, read_key(path).get_secret_value())
+                hide(self._read[1])
         except (OSError, WrongSettings) as error:
             if self._read is None:
                 raise
@@ -95,74 +98,126 @@ class Credentials:
 async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
     """Build everything, and close it again at the end."""
     clock = SystemClock()
-    budget = Budget(settings.creates_per_minute, settings.requests_per_minute, clock=clock)
-    client = Client(
-        settings.base_url,
-        Credentials(settings),
-        workspace=settings.workspace_id,
-        create_timeout=settings.create_timeout_seconds,
-        clock=clock,
-        budget=budget,
+    shop = _Shop(settings, ports, clock)
+    connections = Connections(
+        ports.connections, ports.sources, clock, shop.open, settings.operator_namespace, ports.events
     )
-    async with client:
-        keeper = Keeper(clock, workers=settings.workers)
-        sweeps, listings = _connect(settings, ports, clock, client, budget, keeper)
-
-        async def observe() -> None:
-            await _first_listing(ports.writer, keeper)
-            await sweeps.run(settings.hot_sweep_seconds, settings.full_sweep_seconds)
-
-        ages = {
-            "queue": (keeper.queue_age, QUEUE_BOUND),
-            "sweep": (lambda: sweeps.age, SWEEP_BOUND),
-        }
-        try:
-            yield Work(keeper, tasks={"sweeps": observe}, ages=ages)
-        finally:
-            for listing in listings:
-                await listing.close()
-
-
-def _connect(
-    settings: Settings, ports: Ports, clock: SystemClock, client: Client, budget: Budget, keeper: Keeper
-) -> tuple[Sweeps, tuple[Searches, Uploads]]:
-    """All that belongs to one connection, joined with the keeper. The two of the end are to be closed."""
-    cluster = ports.cluster_id
-    circuit = Circuit(clock.monotonic, keeper.ring_all)
-    bells = Bells(keeper.ring_session, keeper.ring)
-    observatory = Observatory(keeper, bells, cluster, settings.namespaces)
-    searches = Searches(client, circuit, clock.monotonic, keeper.ring, observatory.take, observatory.keeps)
-    uploads = Uploads(client, circuit, clock.monotonic, keeper.ring, keeper.knows, cluster)
-    kind = SessionKind(
-        client,
-        budget,
-        circuit,
-        observatory,
-        searches,
-        uploads,
-        ports.sources,
-        ports.writer,
-        clock=clock,
-        cluster=cluster,
-        namespaces=settings.namespaces,
+    nowhere = Keeper(clock, workers=settings.workers)
+    board = Switchboard(
+        clock,
+        connections.directory,
+        nowhere,
+        look=connections.look,
+        used=connections.ring,
+        source_changed=connections.source_changed,
     )
-    process = Process(secrets.token_hex(8), cluster, clock.wall())
-    terms = Terms(settings.search_grace_seconds, settings.create_timeout_seconds, settings.refused_retry_seconds)
-    pace = Pace(settings.status_interval_seconds, USAGE_WRITES_PER_SECOND)
-    scribe = Scribe(kind, ports.writer, ports.events, pace)
-    keeper.serve(Reconciler(kind, ports.writer, scribe, clock, process, terms, keeper.ring))
-    Tidings(client.health, keeper.ring_all)
-    return Sweeps(client, circuit, observatory, keeper, clock.monotonic, keeper.ring_all), (searches, uploads)
+    shop.fit(board, connections)
+    shop.serve(nowhere, Nowhere(Seat(board, NOWHERE, connections.directory.ref)), NOWHERE)
+    own = await shop.open(ENVIRONMENT, environment(settings), Credentials(settings)) if settings.has_key else None
+
+    if own is None:
+        log.info("no key in the environment: Sessions need a Connection or a ClusterConnection")
+    connections.serve(board, own)
+
+    async def tend() -> None:
+        await connections.run(lambda: _first_listing(ports.writer, board))
+
+    ages = {
+        "queue": (board.queue_age, QUEUE_BOUND),
+        "sweep": (connections.sweep_age, SWEEP_BOUND),
+    }
+    bells = {kind: _Bell(connections, kind) for kind in ports.connections}
+    try:
+        yield Work(board, bells=bells, tasks={"connections": tend}, ages=ages)
+    finally:
+        await connections.close()
 
 
-async def _first_listing(writer: Writer, keeper: Keeper) -> None:
+class _Shop:
+    """Where lines are built, each with a keeper of its own."""
+
+    def __init__(self, settings: Settings, ports: Ports, clock: SystemClock) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._clock = clock
+        self._by = secrets.token_hex(8)
+        self._started = clock.wall()
+        self._pace = Pace(settings.status_interval_seconds, USAGE_WRITES_PER_SECOND)
+
+    def fit(self, board: Switchboard, connections: Connections) -> None:
+        """Whom the lines belong to."""
+        settings, ports = self._settings, self._ports
+        self._board = board
+        self._connections = connections
+        self._around = Surroundings(
+            ports.sources,
+            ports.writer,
+            self._clock,
+            ports.cluster_id,
+            settings.namespaces,
+            board.knows,
+            settings.create_timeout_seconds,
+            settings.hot_sweep_seconds,
+            settings.full_sweep_seconds,
+        )
+
+    async def open(self, place: Place, spec: ConnectionSpec, credentials: Callable[[], Mapping[str, str]]) -> Line:
+        """A new line with its keeper."""
+        keeper = Keeper(self._clock, workers=self._settings.workers)
+        connections = self._connections
+        seat = Seat(self._board, place, connections.directory.ref)
+        line = Line(
+            self._around,
+            keeper,
+            seat,
+            name=f"{place.namespace}/{place.claim}".lstrip("/"),
+            spec=spec,
+            credentials=credentials,
+            on_change=lambda: connections.ring(place),
+        )
+        self.serve(keeper, line.kind, place)
+        return await line.open()
+
+    def serve(self, keeper: Keeper, kind: External, place: Place) -> None:
+        """Give a keeper what carries out its passes."""
+        settings, ports = self._settings, self._ports
+        process = Process(self._by, ports.cluster_id, self._started, place.claim)
+        terms = Terms(settings.search_grace_seconds, settings.create_timeout_seconds, settings.refused_retry_seconds)
+        scribe = Scribe(kind, ports.writer, ports.events, self._pace)
+        reconciler = Reconciler(kind, ports.writer, scribe, self._clock, process, terms, keeper.ring)
+        keeper.serve(reconciler, self._board.ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bell:
+    """The door of one kind beside Sessions."""
+
+    connections: Connections
+    kind: str
+
+    def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
+        """One event."""
+        self.connections.directory.see(self.kind, event_type, body)
+
+
+def environment(settings: Settings) -> ConnectionSpec:
+    """The connection that the environment describes, but for its key."""
+    return ConnectionSpec(
+        base_url=settings.base_url,
+        workspace_id=settings.workspace_id,
+        creates_per_minute=settings.creates_per_minute,
+        requests_per_minute=settings.requests_per_minute,
+    )
+
+
+async def _first_listing(writer: Writer, board: Switchboard) -> None:
     """All resources are known before the first sweep: else it would take living sessions for nobody's."""
     pause = 1.0
     while True:
         try:
             async for page in writer.list_pages():
                 for item in page:
-                    keeper.see(None, item)
+                    board.see(None, item)
         except ClusterError as error:
             log.warning("the first listing did not come about: %s", error)
             await asyncio.sleep(pause)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import kopf
@@ -52,14 +52,13 @@ class _NoDiffBase(kopf.DiffBaseStorage):
 
 def register(
     registry: kopf.OperatorRegistry,
-    bell: Bell,
+    bells: Mapping[tuple[str, str, str], Bell],
     cluster: Cluster,
-    kind: tuple[str, str, str],
     *,
     streams: int = 1,
     on_answer: Callable[[], None] = lambda: None,
 ) -> None:
-    """Hang the bell at `kind` (group, version, plural) and lend the framework our way to the cluster.
+    """Hang a bell at each kind (group, version, plural) and lend the framework our way to the cluster.
 
     `streams` is how many watches it will hold open, one for each namespace or one for all; `on_answer` is called
     whenever the API server answers the framework: a new watch counts, an event in it does not.
@@ -70,7 +69,11 @@ def register(
         session = cluster.session(connections=_CONNECTIONS + streams, on_answer=on_answer)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
-    @kopf.on.event(*kind, registry=registry)
+    for kind, bell in bells.items():
+        kopf.on.event(*kind, registry=registry, id=kind[-1])(_doorbell(bell))
+
+
+def _doorbell(bell: Bell) -> Callable[..., Awaitable[None]]:
     async def doorbell(event: kopf.RawEvent, **_: Any) -> None:
         try:
             bell.see(event["type"], event["object"])
@@ -78,6 +81,8 @@ def register(
             # The framework would drop it silently, and an event is never repeated.
             DOORBELL_FAILURES.inc()
             log.exception("An event of %s could not be taken in", event["object"].get("metadata", {}).get("name"))
+
+    return doorbell
 
 
 async def listen(registry: kopf.OperatorRegistry, namespaces: Collection[str], *, on_start: Callable[[], None]) -> None:

@@ -99,7 +99,8 @@ class Settings(BaseSettings):
     )
 
     api_key: Key = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
-    """The API key, sent as x-api-key."""
+    """The API key, sent as x-api-key, for Sessions whose namespace has no connection of its own. Without any key here,
+    there are only Connections and ClusterConnections."""
     auth_token: Key = Field(default=None, validation_alias="ANTHROPIC_AUTH_TOKEN")
     """A token sent as Bearer."""
     base_url: Annotated[str, AfterValidator(_base_url)] = Field(
@@ -116,7 +117,7 @@ class Settings(BaseSettings):
     namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_namespaces)] = ()
     """The namespaces to serve, separated by commas; empty for all of them."""
     operator_namespace: Annotated[str, AfterValidator(_namespace)] = Field(default_factory=_own_namespace)
-    """Where the Lease lives: the pod's own namespace in a cluster, else default."""
+    """Where the Lease and the Secrets of ClusterConnections are: the pod's own namespace in a cluster, else default."""
     leader_election: bool = Field(default_factory=in_cluster)
     """Whether several processes agree on one that works: true in a cluster, else false."""
 
@@ -148,15 +149,18 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     """The least serious log lines that are shown."""
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key for Sessions without a connection of their own."""
+        return any(key is not None for key in (self.api_key, self.auth_token, self.api_key_file))
+
     @model_validator(mode="after")
-    def _some_key(self) -> Self:
+    def _readable_key(self) -> Self:
         if self.api_key_file is not None:
             try:
                 read_key(self.api_key_file)
             except WrongSettings as e:
                 raise _wrong(str(e)) from None
-        elif self.api_key is None and self.auth_token is None:
-            raise _wrong(f"ANTHROPIC_API_KEY: not set: set it, or ANTHROPIC_AUTH_TOKEN, or {PREFIX}API_KEY_FILE")
         return self
 
 

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -27,6 +27,7 @@ class Metric:
         self.name = _PREFIX + name
         self._head = f"# HELP {self.name} {meaning}\n# TYPE {self.name} {kind}\n"
         self._values: dict[tuple[tuple[str, str], ...], float] = {}
+        self._asked: dict[tuple[tuple[str, str], ...], Callable[[], float]] = {}
         METRICS.append(self)
 
     def inc(self, by: float = 1, **labels: str) -> None:
@@ -38,21 +39,33 @@ class Metric:
         """Put the number with these labels."""
         self._values[tuple(sorted(labels.items()))] = value
 
+    def follow(self, number: Callable[[], float], **labels: str) -> None:
+        """Ask for the number with these labels whenever it is shown."""
+        self._asked[tuple(sorted(labels.items()))] = number
+
+    def drop(self, **labels: str) -> None:
+        """Show no number with these labels any more."""
+        self._asked.pop(tuple(sorted(labels.items())), None)
+
     def value(self, **labels: str) -> float:
         """The number with these labels, 0 when nothing was counted."""
         return self._values.get(tuple(sorted(labels.items())), 0)
 
     def text(self) -> str:
         """All numbers of this metric, with its help."""
-        return self._head + "".join(f"{self.name}{_labels(key)} {value:g}\n" for key, value in self._values.items())
+        values = self._values | {key: number() for key, number in self._asked.items()}
+        return self._head + "".join(f"{self.name}{_labels(key)} {value:g}\n" for key, value in values.items())
 
 
 METRICS: list[Metric] = []
+_HIDDEN: list[str] = []
 
 CLUSTER_CALLS = Metric("kubernetes_requests_total", "Requests of our own to the API server, by method and status.")
 EVENTS = Metric("events_total", "Kubernetes Events, by what became of them: written, failed or dropped.")
 DOORBELL_FAILURES = Metric("doorbell_failures_total", "Watch events that could not be taken in: each one is a bug.")
 DIVERGENCES = Metric("resync_divergences_total", "Objects that a listing showed otherwise than the watch had.")
+QUOTA = Metric("quota_remaining", "Calls that may be made at once, by connection and budget.", "gauge")
+CIRCUIT = Metric("circuit_open", "Whether the API refuses the key of a connection.", "gauge")
 LEADING = Metric("leading", "Whether this process is the one that works.", "gauge")
 
 
@@ -69,10 +82,9 @@ def _labels(key: tuple[tuple[str, str], ...]) -> str:
 class _Line(logging.Formatter):
     """One record as one line of text or JSON; keys never pass, whoever logs them."""
 
-    def __init__(self, form: Literal["text", "json"], secrets: Collection[str]) -> None:
+    def __init__(self, form: Literal["text", "json"]) -> None:
         super().__init__()
         self._form = form
-        self._secrets = sorted((secret for secret in secrets if len(secret) >= _SHORTEST), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         message = self._clean(record.getMessage())
@@ -86,15 +98,23 @@ class _Line(logging.Formatter):
         )
 
     def _clean(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in _HIDDEN:
             text = text.replace(secret, "***")
         return _KEY.sub("***", text)
 
 
+def hide(*secrets: str) -> None:
+    """Cut these out of every line from now on, as long as this process lives."""
+    known = {*_HIDDEN, *(secret for secret in secrets if len(secret) >= _SHORTEST)}
+    # The longest first, in case one holds another.
+    _HIDDEN[:] = sorted(known, key=len, reverse=True)
+
+
 def set_up_logging(form: Literal["text", "json"], level: str, secrets: Collection[str] = ()) -> None:
     """Log to stderr from now on. `secrets` are cut out of every line."""
+    hide(*secrets)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Line(form, secrets))
+    handler.setFormatter(_Line(form))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level.upper())
     # The framework tells of every event of every object; its warnings are worth hearing.

@@ -176,9 +176,13 @@ class Control:
         other = next(entry["identifier"] for entry in self.workspaces() if entry["name"] == "other")
         return str(next(key["secret"] for key in self.api_keys() if key["workspace"] == other))
 
-    def add_key(self, secret: str | None = None, workspace: str | None = None) -> str:
-        """Add a key to a workspace, or move a known one there; it works (again) from now on."""
-        return str(self._call("POST", "/keys", json={"secret": secret, "workspace": workspace})["secret"])
+    def add_key(self, secret: str | None = None, workspace: str | None = None, *, reads_only: bool = False) -> str:
+        """Add a key to a workspace, or move a known one there; it works (again) from now on.
+
+        With one that `reads_only`, whatever changes something is refused with 403.
+        """
+        wanted = {"secret": secret, "workspace": workspace, "reads_only": reads_only}
+        return str(self._call("POST", "/keys", json=wanted)["secret"])
 
     def revoke_key(self, secret: str) -> None:
         """Have a key refused with 401 from now on."""

@@ -20,11 +20,12 @@ SHELVES = ("agent", "environment", "vault", "credential", "memory_store", "file"
 
 @dataclass(slots=True)
 class ApiKey:
-    """An API key, the workspace it opens, and whether it still does."""
+    """An API key, the workspace it opens, whether it still does, and whether it may only read there."""
 
     secret: str
     workspace: str
     revoked: bool = False
+    reads_only: bool = False
 
     kind = "key"
 

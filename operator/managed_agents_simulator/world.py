@@ -72,9 +72,11 @@ class World:
         self.ledger.save(workspace)
         return workspace
 
-    def add_key(self, secret: str | None = None, workspace: str = DEFAULT_WORKSPACE) -> ApiKey:
+    def add_key(
+        self, secret: str | None = None, workspace: str = DEFAULT_WORKSPACE, *, reads_only: bool = False
+    ) -> ApiKey:
         """A key for a workspace, a given one or a new one; a known one is moved there and works again."""
-        key = ApiKey(secret or self.identifiers.make("sk-ant-sim-"), workspace)
+        key = ApiKey(secret or self.identifiers.make("sk-ant-sim-"), workspace, reads_only=reads_only)
         self.keys[key.secret] = key
         self.ledger.save(key)
         return key

@@ -18,6 +18,7 @@ FULL: dict[str, Any] = {
     },
     "environment": {"id": "env_1"},
     "vaults": [{"id": "vlt_1"}, {"id": "vlt_2"}],
+    "connectionRef": {"kind": "ClusterConnection", "name": "shared"},
     "title": "Nightly triage",
     "metadata": {"team": "platform"},
     "budget": {"maxListCost": {"amount": "2500", "currency": "USD"}},

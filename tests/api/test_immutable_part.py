@@ -51,6 +51,9 @@ SAME: list[tuple[str, Path, Any]] = [
     ("title", ("title",), "Another"),
     ("metadata", ("metadata",), {"team": "core"}),
     ("budget", ("budget",), {"removed": True}),
+    # Fixed all the same, by a rule of its own: no new session could mend it.
+    ("another connection", ("connectionRef", "name"), "other"),
+    ("no connection", ("connectionRef",), None),
     ("tools", ("agent", "overrides", "tools"), []),
     ("MCP servers", ("agent", "overrides", "mcpServers"), []),
     ("a file mounted elsewhere", ("resources", 0, "file", "mountPath"), "/other.csv"),

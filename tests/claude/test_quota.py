@@ -102,6 +102,29 @@ def test_about_a_second_s_worth_is_there_at_once(loop: Loop, per_minute: int, at
     assert sum(ticket.granted for ticket in tickets) == at_once
 
 
+def test_another_rate_counts_from_now_on(loop: Loop, bucket: Bucket) -> None:
+    empty(bucket)
+    granted: list[str] = []
+    queue(bucket, granted, *((str(number), "n", USER) for number in range(3)))
+    bucket.configure(120)
+    loop.advance(1.1)
+    assert granted == ["0", "1"]
+    bucket.configure(6)
+    loop.advance(7)
+    assert granted == ["0", "1"]
+    loop.advance(2)
+    assert granted == ["0", "1", "2"]
+
+
+def test_what_remains_is_told(loop: Loop) -> None:
+    bucket = Bucket(600, clock=loop, jitter=lambda: 1.0, call_later=loop.call_later)
+    assert bucket.remaining == 10
+    bucket.take(12)
+    assert bucket.remaining == -2
+    bucket.pause(30)
+    assert bucket.remaining == 0
+
+
 @pytest.mark.parametrize("per_minute", [0, -1, float("nan")])
 def test_a_bucket_needs_a_rate(loop: Loop, per_minute: float) -> None:
     with pytest.raises(ValueError, match="rate"):

@@ -37,6 +37,18 @@ async def test_the_workspace_is_sent_when_it_is_known(server, connect) -> None:
     assert server.requests[0].headers["anthropic-workspace-id"] == "wrkspc_1"
 
 
+async def test_what_may_change_of_a_connection_counts_from_the_next_call_on(server, connect) -> None:
+    server.says(200, SESSION)
+    client = await connect(workspace="wrkspc_1", betas=("one-2026-01-01", "managed-agents-2026-04-01"))
+    await client.get_session("sesn_1")
+    client.configure(workspace=None, betas=("two-2026-01-01",))
+    await client.get_session("sesn_1")
+    first, second = (request.headers for request in server.requests)
+    assert first["anthropic-beta"] == "managed-agents-2026-04-01,one-2026-01-01"
+    assert second["anthropic-beta"] == "managed-agents-2026-04-01,two-2026-01-01"
+    assert "anthropic-workspace-id" not in second
+
+
 async def test_credentials_are_read_for_each_call(server, connect) -> None:
     """A rotated key counts at once, and the blanks that Secrets tend to end in do no harm."""
     server.says(200, SESSION)

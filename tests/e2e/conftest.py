@@ -23,7 +23,7 @@ from managed_agents_local.world import World
 from managed_agents_operator.kube.access import Cluster
 
 CRDS = Path(__file__).parents[2] / "crds"
-NAMED = re.compile(r'Session(?:\.managedagents\.dev)? "(?P<name>[^"]+)" is invalid: (?P<said>.*)', re.DOTALL)
+NAMED = re.compile(r'\w+(?:\.managedagents\.dev)? "(?P<name>[^"]+)" is invalid: (?P<said>.*)', re.DOTALL)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,9 @@ def control_plane():
     """One for all tests of this process, with the CRDs as `kubectl apply --server-side -f crds/` puts them there."""
     with ControlPlane() as cluster:
         cluster.kubectl("apply", "--server-side", "-f", CRDS)
-        established(cluster, "sessions.managedagents.dev")
+        for crd in CRDS.glob("*.yaml"):
+            group, _, plural = crd.stem.partition("_")
+            established(cluster, f"{plural}.{group}")
         yield cluster
 
 
@@ -78,8 +80,8 @@ class Kubectl:
     def each(self, *args, objects):
         """By name, what is said against each object, and None for those accepted, from one run for all of them."""
         done = self.run(*args, objects=objects)
-        answers = dict.fromkeys(re.findall(r"^session\.managedagents\.dev/(\S+) ", done.stdout, re.MULTILINE))
-        for said in re.split(r"^(?=Error from server|The Session)", done.stderr, flags=re.MULTILINE):
+        answers = dict.fromkeys(re.findall(r"^\w+\.managedagents\.dev/(\S+) ", done.stdout, re.MULTILINE))
+        for said in re.split(r'^(?=Error from server|The \w+ ")', done.stderr, flags=re.MULTILINE):
             if found := NAMED.search(said):
                 answers[found["name"]] = found["said"]
         unanswered = {each["metadata"]["name"] for each in objects} - set(answers)
@@ -146,12 +148,12 @@ def opened(control_plane, installed, stored):
     def scene(directory):
         with World(control_plane, directory, installed=installed, simulator_options=["--speed", "4"]) as world:
             # Other tests of this cluster may have left some, and an operator serves them all.
-            world.remove_sessions()
+            world.remove_resources()
             try:
                 yield Scene(world, stored)
             finally:
                 world.stop()
-                world.remove_sessions()
+                world.remove_resources()
                 world.kubectl("delete", "secrets,configmaps", "--all", "--namespace=default")
 
     return scene

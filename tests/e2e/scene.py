@@ -41,13 +41,18 @@ _ID = re.compile(r"/(sesn|sesrsc|file)_[^/]+")
 
 
 class Scene:
-    """A `World` with the words that tests are told in. Sessions are in the namespace `default`."""
+    """A `World` with the words that tests are told in. All that is made and read is in one namespace."""
 
-    def __init__(self, world, stored):
+    def __init__(self, world, stored, namespace="default"):
         self.world = world
+        self.namespace = namespace
         self._stored = stored
         self.control = world.control
         self.writes_before = len(world.cluster.audit)
+
+    def within(self, namespace):
+        """The same world seen from another namespace."""
+        return Scene(self.world, self._stored, namespace)
 
     def told(self):
         """The log of the operator, and what was asked of the API."""
@@ -89,18 +94,24 @@ class Scene:
         return {
             "apiVersion": "managedagents.dev/v1alpha1",
             "kind": "Session",
-            "metadata": {"name": name, "namespace": "default"},
+            "metadata": {"name": name, "namespace": self.namespace},
             "spec": {"agent": {"id": "agent_sample"}, "environment": {"id": "env_sample"}} | spec,
         }
 
+    def connection(self, name="default", kind="Connection", **spec):
+        """The manifest of a Connection to the simulator, whose key is in the Secret `key`."""
+        meta = {"name": name} | ({"namespace": self.namespace} if kind == "Connection" else {})
+        known = {"baseURL": self.world.simulator.url, "apiKeySecretRef": {"name": "key", "key": "apiKey"}}
+        return {"apiVersion": "managedagents.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": known | spec}
+
     def config_map(self, name, data=None, labels=None, **rest):
         """The manifest of a ConfigMap."""
-        meta = {"name": name, "namespace": "default", "labels": labels or {}}
+        meta = {"name": name, "namespace": self.namespace, "labels": labels or {}}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data or {}} | rest
 
     def secret(self, name, **values):
         """The manifest of a Secret."""
-        meta = {"name": name, "namespace": "default"}
+        meta = {"name": name, "namespace": self.namespace}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": values}
 
     def repository(self, name="repo", secret="gh"):
@@ -114,7 +125,7 @@ class Scene:
     def object(self, name):
         """As it is stored. Not by kubectl, which takes a hundred times as long as the question does."""
         return self._stored.get_namespaced_custom_object(
-            "managedagents.dev", "v1alpha1", "default", "sessions", name, _request_timeout=PATIENCE
+            "managedagents.dev", "v1alpha1", self.namespace, "sessions", name, _request_timeout=PATIENCE
         )
 
     def status(self, name):
@@ -129,12 +140,19 @@ class Scene:
     def wait(self, name, reason, type_="Ready", timeout=PATIENCE):
         """Until a condition gives this reason; its message."""
         path = '{.status.conditions[?(@.type=="' + type_ + '")].reason}'
-        self.kubectl("wait", f"session/{name}", f"--for=jsonpath={path}={reason}", f"--timeout={timeout:.0f}s")
+        self.kubectl(
+            "wait",
+            "-n",
+            self.namespace,
+            f"session/{name}",
+            f"--for=jsonpath={path}={reason}",
+            f"--timeout={timeout:.0f}s",
+        )
         return self.condition(name, type_)["message"]
 
     def wait_ready(self, *names, timeout=PATIENCE):
         sessions = [f"session/{name}" for name in names]
-        self.kubectl("wait", *sessions, "--for=condition=Ready", f"--timeout={timeout:.0f}s")
+        self.kubectl("wait", "-n", self.namespace, *sessions, "--for=condition=Ready", f"--timeout={timeout:.0f}s")
 
     def settled(self, *names, sweeps=2):
         """Until the spec as it stands is what the session is, and whatever would follow by itself did."""
@@ -154,7 +172,9 @@ class Scene:
         return found
 
     def delete(self, name, wait=True):
-        return self.kubectl("delete", "session", name, f"--wait={str(wait).lower()}", f"--timeout={PATIENCE:.0f}s")
+        return self.kubectl(
+            "delete", "session", "-n", self.namespace, name, f"--wait={str(wait).lower()}", f"--timeout={PATIENCE:.0f}s"
+        )
 
     def writes(self, name=None):
         """Writes of the operator to our resources since the scene began."""

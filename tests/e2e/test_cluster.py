@@ -137,11 +137,11 @@ async def test_an_api_server_that_is_away_is_unreachable_and_then_there_again(cl
 
 async def test_the_cluster_is_fit_and_says_which_it_is(cluster, control_plane):
     uid = control_plane.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}").stdout
-    assert await fit(cluster, GROUP, VERSION, PLURAL, None) == uid
+    assert await fit(cluster, [(GROUP, VERSION, PLURAL)], None) == uid
 
 
 async def test_a_kind_that_is_not_installed_is_waited_for_and_told(cluster, caplog):
-    waiting = asyncio.create_task(fit(cluster, "nowhere.dev", "v1", "things", None))
+    waiting = asyncio.create_task(fit(cluster, [(GROUP, VERSION, PLURAL), ("nowhere.dev", "v1", "things")], None))
     await eventually(lambda: caplog.records)
     assert "things.nowhere.dev/v1 is not installed: kubectl apply" in caplog.records[0].message
     waiting.cancel()
@@ -156,7 +156,7 @@ async def test_an_event_is_beside_its_object(cluster, control_plane, create, nam
         name, uid, resource_version = "a", metadata["uid"], metadata["resourceVersion"]
 
     Meta.namespace = namespace
-    events = Events(cluster, GROUP, VERSION, KIND)
+    events = Events(cluster, GROUP, VERSION)
     running = asyncio.create_task(events.run())
     events.publish(Meta(), "Warning", "InvalidSpec", "Create", "agent.id: \x1b[31mnot found" + "!" * 2000)
     events.publish(Meta(), "Normal", "Created", "Create", "")

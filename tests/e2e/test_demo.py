@@ -24,6 +24,7 @@ SEEN = [
     "A token changed in its Secret was handed to the session that uses it",
     "A ConfigMap that changed was uploaded and mounted anew, and the old upload was removed",
     "A prompt that a session can't change was changed, and another session took its place",
+    "Two namespaces made sessions with keys of their own, in workspaces of their own",
     "spec.archived archived a session, and its resource stayed to tell of it",
     "Deleting a resource archived its session, and then the resource went",
     "Killed with -9 in the middle of creations, the operator made nothing twice",

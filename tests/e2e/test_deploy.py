@@ -24,6 +24,8 @@ BASE = DEPLOY / "base"
 POD = Path(__file__).with_name("pod.sh")
 NAMESPACE, NAME = "managed-agents-system", "managed-agents-operator"
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{NAME}"
+OURS = ("sessions", "connections", "clusterconnections")
+LOOK = ("get", "list", "watch")
 PEOPLE = {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
 RUNTIME = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"}
 """What a container runtime gives every process, whoever it runs as."""
@@ -124,9 +126,13 @@ def test_its_namespace_enforces_the_strictest_standard_and_the_pod_keeps_to_it(b
 
 def test_these_are_all_the_rights_of_the_operator(base, control_plane):
     everywhere = {
-        *(("managedagents.dev", "sessions", "", verb) for verb in ("get", "list", "watch", "patch")),
-        ("managedagents.dev", "sessions/status", "", "patch"),
-        *(("", kind, "", verb) for kind in ("configmaps", "secrets") for verb in ("get", "list", "watch")),
+        *(("managedagents.dev", kind, "", verb) for kind in OURS for verb in ("get", "list", "watch", "patch")),
+        *(("managedagents.dev", f"{kind}/status", "", "patch") for kind in OURS),
+        *(
+            ("", kind, "", verb)
+            for kind in ("configmaps", "secrets", "namespaces")
+            for verb in ("get", "list", "watch")
+        ),
         ("events.k8s.io", "events", "", "create"),
         ("", "namespaces", "kube-system", "get"),
     }
@@ -138,16 +144,44 @@ def test_these_are_all_the_rights_of_the_operator(base, control_plane):
     assert rights(control_plane, ACCOUNT, NAMESPACE) == everywhere | at_home
 
 
-def test_people_may_look_at_sessions_or_edit_them_as_they_are_bound(base, control_plane):
+def test_in_some_namespaces_only_it_knows_nothing_of_the_cluster(base, control_plane):
+    account = f"--serviceaccount={NAMESPACE}:bound"
+    control_plane.kubectl("create", "rolebinding", "bound", f"--clusterrole={NAME}", account, "-n", "default")
+    found = rights(control_plane, f"system:serviceaccount:{NAMESPACE}:bound", "default")
+    assert {kind for group, kind, _, _ in found if group == "managedagents.dev"} == {
+        *("sessions", "sessions/status", "connections", "connections/status"),
+    }
+    assert not any(kind == "namespaces" for _, kind, _, _ in found)
+
+
+@pytest.mark.parametrize("kind", ["session", "connection"])
+def test_people_may_look_at_what_a_namespace_has_or_edit_it_as_they_are_bound(base, control_plane, kind):
     for role in ("viewer", "editor"):
-        bind = ("create", "rolebinding", role, f"--clusterrole=managed-agents-session-{role}", f"--user={role}")
+        user = f"{kind}-{role}"
+        bind = ("create", "rolebinding", user, f"--clusterrole=managed-agents-{user}", f"--user={user}")
         control_plane.kubectl(*bind, "-n", "default")
-    for user, verbs in (("viewer", {"get", "list", "watch"}), ("editor", PEOPLE)):
-        wanted = {("managedagents.dev", "sessions", "", verb) for verb in verbs}
-        assert rights(control_plane, user, "default") == wanted
-        assert rights(control_plane, user, "kube-system") == set()
-    viewer = one(base, "ClusterRole", "managed-agents-session-viewer")
-    assert viewer["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
+    for role, verbs in (("viewer", LOOK), ("editor", PEOPLE)):
+        wanted = {("managedagents.dev", f"{kind}s", "", verb) for verb in verbs}
+        assert rights(control_plane, f"{kind}-{role}", "default") == wanted
+        assert rights(control_plane, f"{kind}-{role}", "kube-system") == set()
+
+
+def test_people_may_look_at_what_the_cluster_has(base, control_plane):
+    role, user = "managed-agents-clusterconnection-viewer", "cluster-viewer"
+    control_plane.kubectl("create", "clusterrolebinding", user, f"--clusterrole={role}", f"--user={user}")
+    found = rights(control_plane, user, "default")
+    assert found == {("managedagents.dev", "clusterconnections", "", verb) for verb in LOOK}
+
+
+def test_the_roles_of_kubernetes_take_in_what_may_be_looked_at_alone(base):
+    found = {}
+    for role in (each for each in base if each["kind"] == "ClusterRole"):
+        for label in role["metadata"].get("labels", {}):
+            if label.startswith("rbac.authorization.k8s.io/aggregate-to-"):
+                found.setdefault(label.rpartition("-")[2], []).append(role)
+    assert set(found) == {"view"}
+    rules = [rule for role in found["view"] for rule in role["rules"]]
+    assert {(kind, *rule["verbs"]) for rule in rules for kind in rule["resources"]} == {(k, *LOOK) for k in OURS}
 
 
 class Pods:

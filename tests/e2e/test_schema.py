@@ -39,6 +39,7 @@ EVERYTHING = with_(
         },
     },
     vaults=[{"id": "vlt_1"}, {"id": "vlt_2"}],
+    connectionRef={"kind": "ClusterConnection", "name": "shared"},
     title="Nightly triage",
     metadata={"team": "platform"},
     budget={"maxListCost": {"amount": "2500", "currency": "USD"}},

@@ -85,6 +85,7 @@ FULL = {
     "incarnation": 3,
     "createdFrom": "abc",
     "workspaceId": "wrkspc_1",
+    "connectionRef": {"kind": "ClusterConnection", "name": "shared", "uid": "7d1f"},
     "creation": {"n": 1, "by": "x", "at": TIME, "outcome": "Refused", "generation": 1},
     "kickoff": {"digest": "abc", "tries": 1, "at": TIME, "eventIds": ["sevt_1"], "sentAt": TIME, "state": "Sent"},
     "managedMetadataKeys": ["team"],

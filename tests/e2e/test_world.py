@@ -57,7 +57,7 @@ def test_a_world(directory, monkeypatch):
 
         world.kubectl("apply", "-f", "-", input=MANIFEST)
         assert [session["metadata"]["name"] for session in world.sessions("default")] == ["one"]
-        world.remove_sessions()
+        world.remove_resources()
         assert world.sessions() == []
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.engine.anything import SHUT, TRIAL
 from tests.engine.views import (
     GONE,
+    LINK,
     NOW,
     backoff,
+    claim,
     living,
     memory,
     remote,
@@ -19,6 +23,7 @@ from tests.engine.views import (
 from tests.engine.wording import words
 
 from managed_agents_operator.engine.ladder import RUNGS, decide
+from managed_agents_operator.engine.verdict import Rest
 
 
 def test_the_order():
@@ -88,6 +93,39 @@ HELD = [
         "rest: Idle/Synced",
     ),
 ]
+
+
+AWAY = replace(LINK, elsewhere=True)
+OVER = {"n": 1, "by": "process-1", "at": claim().at, "outcome": "Refused", "generation": 0}
+LEAVES = [
+    ("nothing was begun: it just leaves", view(resource(), link=AWAY), Rest(None)),
+    (
+        "a claim of which is known that it made nothing is told to be over",
+        view(resource(claimed=claim()), memory_=memory(settled=claim().text), link=AWAY),
+        Rest(None, facts={"creation": OVER}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "v", "expected"), LEAVES, ids=[row[0] for row in LEAVES])
+def test_another_connection_is_asked_for_by_now(reason, v, expected):
+    assert decide(v) == expected
+
+
+STAYS = [
+    ("a claim that may have made one is searched for where it was", view(resource(claimed=claim()), link=AWAY)),
+    (
+        "a POST without an answer, whose claim was wiped, is not forgotten",
+        view(resource(), memory_=memory(unanswered=claim()), link=AWAY),
+    ),
+    ("a session that is there is repaired", view(living(guarded=False), link=AWAY)),
+]
+
+
+@pytest.mark.parametrize(("reason", "v"), STAYS, ids=[row[0] for row in STAYS])
+def test_what_is_in_doubt_stays_with_its_connection(reason, v):
+    here = replace(v, sight=replace(v.sight, link=LINK))
+    assert words(decide(v)) == words(decide(here))
 
 
 @pytest.mark.parametrize(("reason", "v", "expected"), HELD, ids=[row[0] for row in HELD])

@@ -14,7 +14,7 @@ from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.models import Session as Wire
 from managed_agents_operator.claude.quota import Budget
 from managed_agents_operator.engine.claim import Marker
-from managed_agents_operator.engine.errors import ClusterUnreachable
+from managed_agents_operator.engine.errors import ClusterUnreachable, Failure
 from managed_agents_operator.engine.external import Rival
 from managed_agents_operator.engine.ports import SourceMissing, SourceValue, Unwatched
 from managed_agents_operator.kinds.circuit import Circuit
@@ -133,6 +133,24 @@ class Objects:
 
 
 @dataclass
+class Seat:
+    """How resources stand to the connection: by uid what troubles them, and who wants another one."""
+
+    troubles: dict[str, Failure] = field(default_factory=dict)
+    leaving: set[str] = field(default_factory=set)
+    named: dict[str, str] | None = None
+
+    def trouble(self, uid: str) -> Failure | None:
+        return self.troubles.get(uid)
+
+    def elsewhere(self, uid: str) -> bool:
+        return uid in self.leaving
+
+    def ref(self) -> dict[str, str] | None:
+        return self.named
+
+
+@dataclass
 class Connection:
     """All that the composition root joins for one connection, but the engine."""
 
@@ -142,6 +160,7 @@ class Connection:
     board: Board = field(default_factory=Board)
     cupboard: Cupboard = field(default_factory=Cupboard)
     objects: Objects = field(default_factory=Objects)
+    seat: Seat = field(default_factory=Seat)
     told: list[str] = field(default_factory=list)
     """What the circuit, the searches and the first sweep told, in order."""
 
@@ -178,6 +197,7 @@ class Connection:
             self.objects,
             clock=clock,
             cluster=CLUSTER,
+            standing=self.seat,
         )
 
     def track(self, id: str, uid: str = UID, **status: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from tests.kube.conftest import cut, status
@@ -41,7 +41,7 @@ def clock():
 
 @pytest.fixture
 async def events(cluster, clock):
-    events = Events(cluster, "g.dev", "v1", "Thing", clock=clock)
+    events = Events(cluster, "g.dev", "v1", clock=clock)
     running = asyncio.create_task(events.run())
     yield events
     assert not running.done(), "nothing ends it"
@@ -65,7 +65,7 @@ async def test_what_an_event_says(server, events):
     (body,) = sent(server)
     assert body["regarding"] == {
         "apiVersion": "g.dev/v1",
-        "kind": "Thing",
+        "kind": "Session",
         "namespace": "ns",
         "name": "triage",
         "uid": "u1",
@@ -122,9 +122,21 @@ async def test_failures_are_counted_and_complained_about_once_a_minute(server, e
     assert len(caplog.records) == 2
 
 
+async def test_what_has_no_namespace_is_told_in_the_default_one(server, events):
+    server.says((201, {}))
+    events.publish(replace(Meta(), namespace=""), "Warning", "KeyRefused", "Reconcile", "no", kind="ClusterConnection")
+    await events.flush()
+    ((_, path, *_),) = server.requests
+    (body,) = sent(server)
+    assert "/namespaces/default/events" in path
+    assert body["metadata"]["namespace"] == "default"
+    assert body["regarding"]["kind"] == "ClusterConnection"
+    assert "namespace" not in body["regarding"]
+
+
 async def test_too_many_are_dropped_and_nobody_waits(cluster, monkeypatch):
     monkeypatch.setattr(module, "_QUEUE", 3)
-    events = Events(cluster, "g.dev", "v1", "Thing")
+    events = Events(cluster, "g.dev", "v1")
     dropped = EVENTS.value(outcome="dropped")
     for n in range(5):
         events.publish(Meta(), "Normal", "Created", "Create", str(n))

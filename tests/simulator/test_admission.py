@@ -170,3 +170,14 @@ async def test_the_connection_is_kept(raw: httpx.AsyncClient, bare: Any) -> None
         for _ in range(3):
             assert (await narrow.post("/v1/sessions", json={})).status_code == 400
             assert (await narrow.post("/v1/sessions", json=bare)).status_code == 200
+
+
+async def test_a_key_may_be_one_that_only_reads(raw: httpx.AsyncClient, control: Control, bare: Any) -> None:
+    reader = {"x-api-key": control.add_key("sk-ant-reader", reads_only=True)}
+
+    assert (await raw.get("/v1/sessions", headers=reader)).status_code == 200
+    refused = await raw.post("/v1/sessions", json=bare, headers=reader)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (403, "permission_error")
+    assert control.sessions() == []
+    control.add_key("sk-ant-reader")
+    assert (await raw.post("/v1/sessions", json=bare, headers=reader)).status_code == 200

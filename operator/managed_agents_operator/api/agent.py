@@ -1,13 +1,13 @@
-"""Which agent and environment a session runs with, and which vaults it may use. Part of `session.SessionSpec`."""
+"""What a session runs with: agent, environment, vaults, connection. Part of `session.SessionSpec`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from managed_agents_operator.api.base import Free, FreeModel, Id, Model
-from managed_agents_operator.api.schema import ATOMIC
+from managed_agents_operator.api.schema import ATOMIC, Rule
 
 
 class ModelOverride(FreeModel):
@@ -58,3 +58,20 @@ class Vault(Model):
 
     id: Id
     """Id of the vault at the API."""
+
+
+class ConnectionRef(Model):
+    """A Connection in the namespace of the Session, or a ClusterConnection that lets this namespace use it."""
+
+    kind: Literal["Connection", "ClusterConnection"] = "Connection"
+    """Whether it is one of this namespace or of the cluster."""
+    name: Annotated[
+        str,
+        StringConstraints(max_length=253),
+        Rule(
+            "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "name of a connection has lower case letters, digits, - and . and begins and ends with a letter or digit:"
+            " write it as kubectl get connections,clusterconnections shows it",
+        ),
+    ]
+    """Name of it."""

@@ -54,6 +54,19 @@ def _overrides() -> Rule:
     )
 
 
+def _connection() -> Rule:
+    new, was = "self.spec.connectionRef", "oldSelf.status.connectionRef"
+    # What status says may always be written out: it is where the session is, and where one for it would be made.
+    said = f"has({new}) && has({was}) && {new}.kind == {was}.kind && {new}.name == {was}.name"
+    return when(
+        LIVE,
+        f"({same('connectionRef')}) || ({said})",
+        "connectionRef",
+        "connectionRef is fixed for the life of a session and of those that replace it: put it back, write what"
+        " status.connectionRef says, or make another Session",
+    )
+
+
 # Resources by their names, in one pass (API servers since 1.34): with a loop in a loop 190 of them would be the most.
 _BY_NAME = "[{0}.spec.resources.transformMapEntry(i, r, {{r.name: r}})]"
 
@@ -134,6 +147,7 @@ FIXED = (
         "vaults",
         f"vaults, and their order, are fixed for the life of a session: put them back, {ELSE}",
     ),
+    _connection(),
     _mounts_kept(),
     _mounts_added(),
     _events(),

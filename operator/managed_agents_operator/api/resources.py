@@ -44,7 +44,7 @@ class ContentRef(NamedTuple):
 
 
 class SecretKeyRef(Model):
-    """A key of a Secret in the namespace of the Session."""
+    """A key of a Secret, in the namespace of what names it but for ClusterConnections."""
 
     name: Annotated[
         str,

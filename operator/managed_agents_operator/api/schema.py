@@ -56,6 +56,7 @@ def list_map(key: str) -> Extend:
 
 
 ATOMIC = Extend({"x-kubernetes-list-type": "atomic"})
+SET = Extend({"x-kubernetes-list-type": "set"})
 FREE = Extend({FREE_FIELDS: True})
 INT_OR_TEXT = Extend({INT_OR_STRING: True})
 DATE_TIME = Extend({"format": "date-time"})

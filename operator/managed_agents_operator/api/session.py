@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from managed_agents_operator.api.agent import Agent, Environment, Vault
+from managed_agents_operator.api.agent import Agent, ConnectionRef, Environment, Vault
 from managed_agents_operator.api.base import Id, Meta, Model
 from managed_agents_operator.api.budget import Budget
 from managed_agents_operator.api.events import InitialEvents
@@ -91,6 +91,10 @@ class SessionSpec(Model):
     """Where the session runs; may be absent with sessionId only. Fixed once the session exists."""
     vaults: Annotated[tuple[Vault, ...], Field(max_length=50), ATOMIC] = ()
     """Vaults whose credentials the session may use. Fixed once the session exists."""
+    connection_ref: ConnectionRef | None = None
+    """Connection or ClusterConnection to make the session with. Absent: the Connection called default of this
+    namespace, else the ClusterConnection called default if this namespace may use it, else the key of the operator's
+    environment. Fixed once the session exists; status.connectionRef tells which it was."""
     title: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
     """Title of the session. May change."""
     metadata: Metadata | None = None

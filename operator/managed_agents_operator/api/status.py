@@ -127,6 +127,17 @@ class Kickoff(Model):
     them. None of these tells whether the work is done: condition Finished does."""
 
 
+class ChosenConnection(Model):
+    """The connection that the session was made with."""
+
+    kind: Literal["Connection", "ClusterConnection"]
+    """Whether it is one of this namespace or of the cluster."""
+    name: str
+    """Name of it."""
+    uid: str
+    """Its uid when the session was made."""
+
+
 class SessionStatus(Model):
     """What is known of the session. Written by the operator."""
 
@@ -201,6 +212,9 @@ class SessionStatus(Model):
     differs from it, the session is replaced, or Ready says ImmutableChanged."""
     workspace_id: str | None = None
     """Workspace that the session lives in. A key of another workspace is not used on it."""
+    connection_ref: ChosenConnection | None = None
+    """Connection that the session was made with and that it stays with, replacements included. Absent until there is a
+    session, and where the key of the operator's environment was used."""
     creation: Creation | None = None
     """The attempt to make the session that the API last refused. Absent in all other cases."""
     kickoff: Kickoff | None = None

@@ -34,7 +34,8 @@ class Client:
     """One connection to the API; an async context manager, and calls are made within it.
 
     `credentials` gives the headers that sign a call (`x-api-key` or `authorization`) and is asked for each, so that a
-    rotated key counts at once; what it raises comes out of the call. `workspace` is sent as anthropic-workspace-id.
+    rotated key counts at once; what it raises comes out of the call. `workspace` is sent as anthropic-workspace-id,
+    `betas` are sent as anthropic-beta beside what we need.
     `create_timeout` bounds, in seconds, how long a POST that creates or sends may be under way, `read_timeout` how long
     any other call may wait for the next byte. `budget` is told of each 429, and nothing is sent while it is paused.
     Raises `ValueError` for a `base_url` that is none, or holds a password, query or fragment.
@@ -46,6 +47,7 @@ class Client:
         credentials: Credentials,
         *,
         workspace: str | None = None,
+        betas: Sequence[str] = (),
         create_timeout: float = 60,
         read_timeout: float = READ_SECONDS,
         clock: Clock,
@@ -55,6 +57,7 @@ class Client:
             base_url,
             credentials,
             workspace=workspace,
+            betas=betas,
             read_timeout=read_timeout,
             send_timeout=create_timeout,
             clock=clock,
@@ -75,6 +78,10 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self._exchange!r}>"
+
+    def configure(self, *, workspace: str | None, betas: Sequence[str]) -> None:
+        """Take over what may change of a connection, from the next call on."""
+        self._exchange.configure(workspace=workspace, betas=betas)
 
     @property
     def health(self) -> Health:

@@ -55,6 +55,7 @@ class Exchange:
         credentials: Credentials,
         *,
         workspace: str | None,
+        betas: Sequence[str] = (),
         read_timeout: float = READ_SECONDS,
         send_timeout: float,
         clock: Clock,
@@ -67,12 +68,10 @@ class Exchange:
         self._http: httpx.AsyncClient | None = None
         self._headers = {
             "anthropic-version": API_VERSION,
-            "anthropic-beta": BETA,
             "accept": "application/json",
             "user-agent": f"managed-agents-operator/{__version__}",
         }
-        if workspace:
-            self._headers["anthropic-workspace-id"] = workspace
+        self.configure(workspace=workspace, betas=betas)
         self.health = Health(clock.monotonic)
         self._key: Mapping[str, str] = {}
 
@@ -89,6 +88,13 @@ class Exchange:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._base}>"
+
+    def configure(self, *, workspace: str | None, betas: Sequence[str] = ()) -> None:
+        """Send this workspace, and these beta values beside the one that all calls need, from the next call on."""
+        self._headers["anthropic-beta"] = ",".join(dict.fromkeys((BETA, *betas)))
+        self._headers.pop("anthropic-workspace-id", None)
+        if workspace:
+            self._headers["anthropic-workspace-id"] = workspace
 
     def workspace_now(self) -> str | None:
         """The workspace that answered to the key as it is now; None before it had an answer that names one.

@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 class Health:
     """The state of one connection. Times are monotonic seconds.
 
-    `last_success` is the last 2xx. `unreachable_since` is the first of the failures (no connection, no answer, 5xx)
-    since the last answer of any other kind. `workspace` is the last anthropic-workspace-id that was seen with the
-    key as it is now.
+    `last_success` is the last 2xx with the key as it is now. `unreachable_since` is the first of the failures (no
+    connection, no answer, 5xx) since the last answer of any other kind. `workspace` is the last anthropic-workspace-id
+    that was seen with the key as it is now.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -30,18 +30,18 @@ class Health:
         self.workspace: str | None = None
 
     def on_change(self, listener: Callable[[Health], None]) -> None:
-        """Call `listener` whenever reachability or workspace change, but not for each success."""
+        """Call `listener` whenever reachability or workspace change, and for the first success with a key."""
         self._listeners.append(listener)
 
     def succeeded(self, workspace: str | None) -> None:
         """A 2xx came."""
-        self.last_success = self._monotonic()
-        self._reached(workspace)
+        first, self.last_success = self.last_success is None, self._monotonic()
+        self._reached(workspace, news=first)
 
     def another_key(self) -> None:
         """The key is another one than before: whose workspace it is of is not known until it was answered."""
-        if self.workspace is not None:
-            self.workspace = None
+        if (self.workspace, self.last_success) != (None, None):
+            self.workspace = self.last_success = None
             self._tell()
 
     def failed(self, error: ClaudeError, workspace: str | None) -> None:
@@ -56,9 +56,9 @@ class Health:
             self.unreachable_since = self._monotonic()
             self._tell()
 
-    def _reached(self, workspace: str | None) -> None:
+    def _reached(self, workspace: str | None, *, news: bool = False) -> None:
         seen = workspace or self.workspace
-        changed = seen != self.workspace or self.unreachable_since is not None
+        changed = news or seen != self.workspace or self.unreachable_since is not None
         self.workspace, self.unreachable_since = seen, None
         if changed:
             self._tell()

@@ -63,13 +63,17 @@ class Queue:
     """The tickets that wait for one bucket, whose `rate` is in tokens a second."""
 
     def __init__(self, rate: float) -> None:
-        self._longest_wait = 1 / (rate * FLOOR)
+        self.pace(rate)
         self._lines: dict[Priority, OrderedDict[str, deque[Ticket]]] = {level: OrderedDict() for level in Priority}
         self._served_at: dict[Priority, float] = {}
         self._by_key: OrderedDict[str, Ticket] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_key)
+
+    def pace(self, rate: float) -> None:
+        """Tokens come at another rate from now on."""
+        self._longest_wait = 1 / (rate * FLOOR)
 
     @property
     def waiters(self) -> tuple[int, float | None]:

@@ -58,6 +58,12 @@ class _Fill:
     def __init__(self, rate: float, capacity: float, now: float) -> None:
         self.rate, self.capacity, self.level, self._at = rate, capacity, capacity, now
 
+    def pace(self, rate: float, now: float) -> None:
+        """Another rate from now on; what is there stays, as far as it has room."""
+        self.refill(now)
+        self.rate, self.capacity = rate, max(1.0, rate)
+        self.level = min(self.level, self.capacity)
+
     def refill(self, now: float) -> None:
         self.level = min(self.capacity, self.level + max(0.0, now - self._at) * self.rate)
         self._at = now
@@ -88,6 +94,14 @@ class Bucket:
         self._paused_until: float | None = None
         self._pauses_in_a_row = 0
         self._timer: Timer | None = None
+
+    def configure(self, per_minute: float) -> None:
+        """Another rate from now on; who waits keeps their place."""
+        now, rate = self._clock.monotonic(), per_minute / 60
+        self._tokens.pace(rate, now)
+        self._share.pace(rate * SWEEP_SHARE, now)
+        self._queue.pace(rate)
+        self._pump()
 
     def ask(self, key: str, namespace: str, priority: Priority, on_grant: Callable[[], None]) -> Ticket:
         """A ticket for one call. Granted at once where possible, and then `on_grant` is not called.
@@ -152,6 +166,12 @@ class Bucket:
         if self._paused_until is not None and self._clock.monotonic() >= self._paused_until - _ROUNDING:
             self._paused_until = None
         return self._paused_until
+
+    @property
+    def remaining(self) -> float:
+        """How many calls may be made at once; below 0 while in debt, 0 while paused."""
+        self._tokens.refill(self._clock.monotonic())
+        return 0.0 if self.paused_until is not None else self._tokens.level
 
     @property
     def waiting(self) -> tuple[int, float]:
@@ -220,3 +240,8 @@ class Budget:
     ) -> None:
         self.creates = Bucket(creates_per_minute, clock=clock, jitter=jitter, call_later=call_later)
         self.requests = Bucket(requests_per_minute, clock=clock, jitter=jitter, call_later=call_later)
+
+    def configure(self, creates_per_minute: float, requests_per_minute: float) -> None:
+        """Other rates from now on."""
+        self.creates.configure(creates_per_minute)
+        self.requests.configure(requests_per_minute)

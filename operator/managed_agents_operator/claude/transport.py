@@ -58,6 +58,9 @@ def timeouts(read: float) -> httpx.Timeout:
 
 def what_failed(failure: Exception, server: str) -> ClaudeError:
     """`Unsent` where aiohttp surely had no connection yet, else `Lost`. `server` is host and port, for the message."""
+    if isinstance(failure, UnicodeError | httpx.InvalidURL):
+        # Raised by whoever reads the address, long before anything is sent to it.
+        return Unsent(f"{server} is no address that can be called")
     if type(failure) is TimeoutError:
         return Lost(f"no answer from {server} in time")
     cause = failure if isinstance(failure, aiohttp.ClientError) else failure.__cause__

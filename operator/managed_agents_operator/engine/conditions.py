@@ -73,6 +73,10 @@ READY: Mapping[str, Reason] = {
     "KeyRefused": _stalled("The API does not accept the key (401). Clears by itself once it does."),
     "Forbidden": _stalled("The key has no right to do this (403). Clears by itself once it has."),
     "BillingRefused": _stalled("The API asks for payment (402). Clears by itself once it was made."),
+    "KeyMissing": _stalled("There is no connection to call with, or no key for it. Clears by itself once there is."),
+    "ConnectionNotAllowed": _stalled(
+        "The namespace may not use the connection. Clears by itself once it may; deletion works all the same."
+    ),
     "Suspended": Reason("False", "", "spec.suspend is true: nothing is done to the session."),
 }
 """Every reason of Ready."""
@@ -97,6 +101,8 @@ SYNCED: Mapping[str, str] = {
     "KeyRefused": READY["KeyRefused"].meaning,
     "Forbidden": READY["Forbidden"].meaning,
     "BillingRefused": READY["BillingRefused"].meaning,
+    "KeyMissing": READY["KeyMissing"].meaning,
+    "ConnectionNotAllowed": READY["ConnectionNotAllowed"].meaning,
     "Stalled": "Ready says why nothing more is done.",
     "Suspended": READY["Suspended"].meaning,
 }

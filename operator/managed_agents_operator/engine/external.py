@@ -25,7 +25,8 @@ class Link:
 
     `blocked` is the refusal that opened the circuit, `retry_at` when it lets a call through again, and `trial` that
     this resource may make a call all the same; `unreachable_since` the begin of an outage; `swept_at` the begin of the
-    last whole sweep, None before the first.
+    last whole sweep, None before the first. `ref` is what status says of it (kind, name, uid), None for the key of the
+    environment; `elsewhere` that spec by now asks for another one, where the session is not made yet.
     """
 
     blocked: Failure | None = None
@@ -35,6 +36,8 @@ class Link:
     workspace: str | None = None
     keeps_metadata: bool = False
     swept_at: float | None = None
+    ref: Mapping[str, str] | None = None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from managed_agents_operator.engine.cell import Cell, Clock, version
 from managed_agents_operator.engine.errors import ObjectGone
 from managed_agents_operator.engine.external import Rival
 from managed_agents_operator.engine.index import Index
+from managed_agents_operator.engine.passes import Passes
 from managed_agents_operator.engine.reconcile import Reconciler
 
 log = logging.getLogger(__name__)
@@ -41,20 +41,16 @@ class Keeper:
         self._workers = workers
         self._cells: dict[str, Cell] = {}
         self._index = Index()
-        self._ready: deque[str] = deque()
-        self._queued: dict[str, float] = {}
-        self._passing: set[str] = set()
-        self._again: set[str] = set()
+        self._passes = Passes()
         self._alarms = Alarms()
-        self._bell = asyncio.Event()
-        self._ended = asyncio.Event()
-        self._draining = False
         self._last_event = clock.monotonic()
         self._reconciler: Reconciler | None = None
+        self._after: Callable[[str], None] = lambda _: None
 
-    def serve(self, reconciler: Reconciler) -> None:
-        """Give the keeper what carries out its passes."""
+    def serve(self, reconciler: Reconciler, after: Callable[[str], None] = lambda _: None) -> None:
+        """Give the keeper what carries out its passes, and whom to tell of each pass that ended (by uid)."""
         self._reconciler = reconciler
+        self._after = after
 
     def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """A watch event, or an object of a listing (type None): the newest wins, an echo of our own rings nothing."""
@@ -73,7 +69,7 @@ class Keeper:
         if cell is not None and version(body) <= max(version(cell.body), version(cell.newer) if cell.newer else 0):
             return
         uid = body["metadata"]["uid"]
-        if cell is not None and uid in self._passing:
+        if cell is not None and self._passes.under_way(uid):
             cell.newer = body
             return
         if cell is not None:
@@ -98,18 +94,35 @@ class Keeper:
                 if other != uid:
                     self.ring(other)
 
+    def body(self, uid: str) -> Mapping[str, Any] | None:
+        """The newest body of a resource; None for one that is not here."""
+        cell = self._cells.get(uid)
+        return None if cell is None else cell.newer or cell.body
+
+    def let_go(self, uid: str) -> bool:
+        """Forget a resource that belongs to another keeper by now, unless there is something that only this one knows.
+
+        Whoever is told no asks again after the next pass.
+        """
+        cell = self._cells.get(uid)
+        if cell is None:
+            return True
+        if self._passes.under_way(uid) or cell.gone or cell.memory.alone:
+            return False
+        for ticket in cell.tickets.values():
+            ticket.give_back()
+        del self._cells[uid]
+        self._passes.forget(uid)
+        self._alarms.clear(uid)
+        self._released(self._index.drop(uid), uid)
+        return True
+
     # bells
 
     def ring(self, uid: str) -> None:
         """Ask for a pass, as soon as a worker is free."""
-        if uid not in self._cells or uid in self._queued:
-            return
-        if uid in self._passing:
-            self._again.add(uid)
-            return
-        self._queued[uid] = self._clock.monotonic()
-        self._ready.append(uid)
-        self._bell.set()
+        if uid in self._cells:
+            self._passes.ask(uid, self._clock.monotonic())
 
     def ring_all(self) -> None:
         """Ask for a pass of every resource."""
@@ -163,8 +176,7 @@ class Keeper:
 
     def queue_age(self) -> float:
         """Seconds that the oldest resource has waited for a worker."""
-        now = self._clock.monotonic()
-        return max((now - since for since in self._queued.values()), default=0.0)
+        return self._passes.age(self._clock.monotonic())
 
     # passes
 
@@ -177,12 +189,9 @@ class Keeper:
 
     async def drain(self, seconds: float) -> None:
         """Begin no more passes, and give those under way so many seconds to end."""
-        self._draining = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._passing:
-                    self._ended.clear()
-                    await self._ended.wait()
+                await self._passes.drain()
 
     async def _wake(self) -> None:
         while True:
@@ -193,25 +202,20 @@ class Keeper:
 
     async def _work(self) -> None:
         while True:
-            while not self._ready or self._draining:
-                self._bell.clear()
-                await self._bell.wait()
-            uid = self._ready.popleft()
-            self._queued.pop(uid, None)
-            cell = self._cells.get(uid)
-            if cell is None:
-                continue
-            self._passing.add(uid)
+            uid = await self._passes.begin()
+            cell, again, asked = self._cells.get(uid), None, False
             self._alarms.clear(uid)
             try:
-                again = await self._pass(cell)
+                again = await self._pass(cell) if cell is not None else None
             finally:
-                self._passing.discard(uid)
-                self._ended.set()
+                asked = self._passes.end(uid)
+            if cell is None:
+                continue
             newer, cell.newer = cell.newer, None
             if newer is not None:
                 self._newer(self._cells.get(uid), newer)
-            self._schedule(uid, again)
+            self._schedule(uid, again, asked=asked)
+            self._after(uid)
 
     async def _pass(self, cell: Cell) -> float | None:
         if self._reconciler is None:
@@ -233,13 +237,10 @@ class Keeper:
             self._released(self._index.drop(cell.uid), cell.uid)
         return again
 
-    def _schedule(self, uid: str, again: float | None) -> None:
-        if uid in self._again:
-            self._again.discard(uid)
+    def _schedule(self, uid: str, again: float | None, *, asked: bool) -> None:
+        if asked or (again is not None and again <= self._clock.monotonic()):
             self.ring(uid)
-        elif again is not None and again <= self._clock.monotonic():
-            self.ring(uid)
-        if again is not None and uid in self._cells and uid not in self._queued:
+        if again is not None and uid in self._cells and not self._passes.waits(uid):
             self._alarms.set(uid, again)
 
 

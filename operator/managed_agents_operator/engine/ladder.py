@@ -77,8 +77,22 @@ def decide(view: View) -> Verdict:
     for rung in RUNGS:
         verdict = rung(view)
         if verdict is not None:
-            return held_back(view, _with_ready(view, verdict))
+            return held_back(view, _with_ready(view, _here(view, verdict)))
     raise AssertionError("rest applies always")
+
+
+def _here(v: View, verdict: Verdict) -> Verdict:
+    """No new claim on a connection that spec does not ask for any more: that of the claim before is told to be over."""
+    if not isinstance(verdict, Guard) or not v.sight.link.elsewhere or v.id is not None or v.memory.unanswered:
+        return verdict
+    if not (verdict.token or v.settled or not v.trace):
+        return verdict
+    claim = v.claim
+    if claim is None:
+        return Rest(None)
+    # Of no generation, so that the other connection is asked at once.
+    over = {"n": claim.n, "by": claim.by, "at": claim.at, "outcome": "Refused", "generation": 0}
+    return Rest(None, facts={"creation": over})
 
 
 def _with_ready(v: View, verdict: Verdict) -> Verdict:

@@ -121,6 +121,12 @@ class Memory:
     burst: tuple[float, int] = (float("-inf"), 0)
     """Since when it was written how often without a longer pause."""
 
+    @property
+    def alone(self) -> bool:
+        """Whether something is known or in doubt that stands nowhere else."""
+        doubts = self.created, self.unanswered, self.upload_doubt
+        return any(x is not None for x in doubts) or bool(self.facts)
+
     def doubted(self, id: str) -> set[str]:
         """Where in a session a file may lie that was mounted unheard."""
         return {place for session, place in self.mounts_in_doubt if session == id}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from managed_agents_operator.api.resources import SourceKind
+from managed_agents_operator.api.session import KIND
 from managed_agents_operator.engine.errors import ClusterError
 
 
@@ -122,6 +123,8 @@ class Events(Protocol):
         reason: str,
         action: str,
         note: str,
+        *,
+        kind: str = KIND,
     ) -> None:
-        """Queue one Event about an object. `reason` and `action` are CamelCase words, `note` a sentence."""
+        """Queue one Event about an object of a kind. `reason` and `action` are CamelCase words, `note` a sentence."""
         ...

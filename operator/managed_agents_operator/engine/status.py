@@ -124,6 +124,7 @@ def bare(after: Mapping[str, Any]) -> Status:
         "previousIds",
         "createdFrom",
         "workspaceId",
+        "connectionRef",
         "kickoff",
         "creation",
         "observedGeneration",
@@ -156,6 +157,8 @@ def _bookkeeping(after: Status, v: View) -> None:
         after["lastHandledReconcileAt"] = v.memory.asked[0]
     if not after.get("id"):
         return
+    if v.sight.link.ref is not None:
+        after["connectionRef"] = dict(v.sight.link.ref)
     if not v.replacing:
         after.pop("creation", None)
     if v.remote is not None and v.remote.workspace:

@@ -44,6 +44,7 @@ from managed_agents_operator.kinds.mounting import LOST, Mounting
 from managed_agents_operator.kinds.observatory import Observatory
 from managed_agents_operator.kinds.projection import project
 from managed_agents_operator.kinds.searches import Searches
+from managed_agents_operator.kinds.standing import Standing
 from managed_agents_operator.kinds.uploads import Uploads
 
 ANOTHER_KEY = Failure(Consequence.LATER, PERMIT_EXPIRED, "the key was changed after the claim was written")
@@ -68,6 +69,7 @@ class SessionKind:
         clock: Clock,
         cluster: str,
         namespaces: Collection[str] = (),
+        standing: Standing,
     ) -> None:
         """`namespaces` are those that this process may look into, all where empty."""
         self._connection = Connection(client, budget, circuit, observatory, clock)
@@ -77,6 +79,7 @@ class SessionKind:
         self._uploads = uploads
         self._sources = sources
         self._cluster = cluster
+        self._standing = standing
 
     # without asking
 
@@ -89,7 +92,7 @@ class SessionKind:
             self._searches.forget(uid)
         listed_at = self._uploads.listed_at
         return Sight(
-            link=self._link(uid),
+            link=self._link(uid, id),
             remote=seen.snapshot(id) if id and absent is None else None,
             absent=absent,
             missing_at=seen.missing_at(id) if id else None,
@@ -102,13 +105,16 @@ class SessionKind:
             mass_loss=seen.mass_loss(id) if id else False,
         )
 
-    def _link(self, uid: str) -> Link:
-        line = self._connection
+    def _link(self, uid: str, id: str | None) -> Link:
+        line, standing = self._connection, self._standing
         health, seen, circuit = line.client.health, line.observatory, line.circuit
+        trouble = standing.trouble(uid)
         return Link(
-            blocked=circuit.failure,
-            retry_at=circuit.retry_at,
-            trial=circuit.failure is not None and circuit.blocks(uid) is None,
+            blocked=trouble or circuit.failure,
+            retry_at=None if trouble else circuit.retry_at,
+            trial=trouble is None and circuit.failure is not None and circuit.blocks(uid) is None,
+            ref=standing.ref(),
+            elsewhere=id is None and standing.elsewhere(uid),
             unreachable_since=health.unreachable_since,
             workspace=health.workspace,
             keeps_metadata=seen.keeps_metadata,

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
+from managed_agents_operator.api.session import KIND
 from managed_agents_operator.engine.errors import ClusterError
 from managed_agents_operator.engine.ports import Regarding
 from managed_agents_operator.kube.access import FIELD_MANAGER, Cluster, object_path
@@ -28,12 +29,15 @@ _SPACING_SECONDS = 0.1
 _REPEAT_SECONDS = 600.0
 _COMPLAINT_SECONDS = 60.0
 _NOTE_BYTES = 1024
+CLUSTER_WIDE = "default"
+"""Where Events about objects without a namespace are."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Event:
+    kind: str
     namespace: str
     name: str
     uid: str
@@ -46,13 +50,13 @@ class _Event:
 
 
 class Events:
-    """Events about objects of one kind, at most ten a second, the same one at most once in ten minutes."""
+    """Events about objects of our kinds, at most ten a second, the same one at most once in ten minutes."""
 
     def __init__(
-        self, cluster: Cluster, group: str, version: str, kind: str, *, clock: Callable[[], float] = time.monotonic
+        self, cluster: Cluster, group: str, version: str, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._cluster = cluster
-        self._kind = {"apiVersion": f"{group}/{version}", "kind": kind}
+        self._api_version = f"{group}/{version}"
         self._clock = clock
         self._instance = f"{socket.gethostname()}-{os.getpid()}"[-128:]
         self._queue: asyncio.Queue[_Event] = asyncio.Queue(_QUEUE)
@@ -66,13 +70,18 @@ class Events:
         reason: str,
         action: str,
         note: str,
+        *,
+        kind: str = KIND,
     ) -> None:
-        """Queue an Event about `regarding`, in its namespace. `note` is cut at 1024 bytes."""
+        """Queue an Event about `regarding`, in its namespace, or in `default` where it has none, as is the custom.
+
+        `note` is cut at 1024 bytes.
+        """
         text = plain(note)
         what = (regarding.uid, reason, text)
         if self._was_told(what):
             return
-        about = (regarding.namespace, regarding.name, regarding.uid, regarding.resource_version)
+        about = (kind, regarding.namespace, regarding.name, regarding.uid, regarding.resource_version)
         try:
             self._queue.put_nowait(_Event(*about, type, reason, action, text, datetime.now(UTC)))
             self._told[what] = self._clock()
@@ -86,7 +95,7 @@ class Events:
             try:
                 await self._cluster.call(
                     "POST",
-                    object_path("events.k8s.io", "v1", "events", event.namespace),
+                    object_path("events.k8s.io", "v1", "events", event.namespace or CLUSTER_WIDE),
                     params={"fieldManager": FIELD_MANAGER},
                     body=self._body(event),
                 )
@@ -113,7 +122,10 @@ class Events:
 
     def _body(self, event: _Event) -> dict[str, Any]:
         return {
-            "metadata": {"name": f"{event.name[:200].rstrip('.-')}.{uuid4().hex[:16]}", "namespace": event.namespace},
+            "metadata": {
+                "name": f"{event.name[:200].rstrip('.-')}.{uuid4().hex[:16]}",
+                "namespace": event.namespace or CLUSTER_WIDE,
+            },
             "eventTime": event.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": FIELD_MANAGER,
             "reportingInstance": self._instance,
@@ -122,8 +134,9 @@ class Events:
             "action": event.action,
             "note": event.note,
             "regarding": {
-                **self._kind,
-                "namespace": event.namespace,
+                "apiVersion": self._api_version,
+                "kind": event.kind,
+                **({"namespace": event.namespace} if event.namespace else {}),
                 "name": event.name,
                 "uid": event.uid,
                 "resourceVersion": event.resource_version,

@@ -8,27 +8,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection, Sequence
 
+from managed_agents_operator.api.connection import CLUSTER_CONNECTION, CLUSTER_CONNECTIONS, CONNECTION, CONNECTIONS
+from managed_agents_operator.api.session import GROUP, VERSION
 from managed_agents_operator.engine.errors import ClusterError, ObjectGone
 from managed_agents_operator.kube.access import Cluster, object_path
 from managed_agents_operator.kube.backoffs import Backoffs
 
 log = logging.getLogger(__name__)
 
+Kind = tuple[str, str, str]
+"""Group, version and plural."""
 
-async def fit(cluster: Cluster, group: str, version: str, plural: str, namespace: str | None) -> str:
-    """Waits until our kind can be listed (in `namespace`, or everywhere) and returns the uid of the cluster.
+
+def connection_kinds(namespaces: Collection[str]) -> dict[str, Kind]:
+    """What decides on connections, by kind: what is there for the whole cluster only where all of it is served."""
+    own = {CONNECTION: (GROUP, VERSION, CONNECTIONS)}
+    if namespaces:
+        return own
+    return {**own, CLUSTER_CONNECTION: (GROUP, VERSION, CLUSTER_CONNECTIONS), "Namespace": ("", "v1", "namespaces")}
+
+
+async def fit(cluster: Cluster, kinds: Sequence[tuple[str, str, str]], namespace: str | None) -> str:
+    """Waits until our kinds can be listed (in `namespace`, or everywhere) and returns the uid of the cluster.
 
     That is the uid of its kube-system namespace. What is waited for is logged whenever it changes.
     """
-    told = ""
+    told, wanted = "", ""
     for delay in Backoffs(most=15):
         try:
-            await cluster.call("GET", object_path(group, version, plural, namespace), params={"limit": "1"})
+            for group, version, plural in kinds:
+                wanted = f"{plural}.{group}/{version}"
+                await cluster.call("GET", object_path(group, version, plural, namespace), params={"limit": "1"})
             kube_system = await cluster.call("GET", object_path("", "v1", "namespaces", None, "kube-system"))
             return str(kube_system["metadata"]["uid"])
         except ObjectGone:
-            problem = f"{plural}.{group}/{version} is not installed: kubectl apply --server-side -f crds/"
+            problem = f"{wanted} is not installed: kubectl apply --server-side -f crds/"
         except ClusterError as e:
             problem = str(e)
         if problem != told:

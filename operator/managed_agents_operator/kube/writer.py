@@ -28,7 +28,8 @@ class Snapshot:
 class Writer:
     """The objects of one kind, as plain dicts. See `engine.ports.Writer` for what may be raised.
 
-    `namespaces` are those to list, all of them when empty; reads and writes go wherever they are asked to.
+    `namespaces` are those to list, all of them when empty; reads and writes go wherever they are asked to, those of
+    objects of the whole cluster to the namespace "".
     """
 
     def __init__(self, cluster: Cluster, group: str, version: str, plural: str, namespaces: Sequence[str] = ()) -> None:
@@ -40,18 +41,18 @@ class Writer:
         self, namespace: str, name: str, patch: Mapping[str, Any], *, resource_version: str
     ) -> dict[str, Any]:
         """Merge `patch` into the object, if it is still at `resource_version`, and return it as stored."""
-        return await self._patch(object_path(*self._kind, namespace, name), patch, resource_version)
+        return await self._patch(object_path(*self._kind, namespace or None, name), patch, resource_version)
 
     async def patch_status(
         self, namespace: str, name: str, patch: Mapping[str, Any], *, resource_version: str
     ) -> dict[str, Any]:
         """Merge `patch["status"]` into the status, if the object is still at `resource_version`."""
-        return await self._patch(object_path(*self._kind, namespace, name) + "/status", patch, resource_version)
+        return await self._patch(object_path(*self._kind, namespace or None, name) + "/status", patch, resource_version)
 
     async def read(self, namespace: str, name: str) -> dict[str, Any] | None:
         """The object now; None when it is not there."""
         try:
-            return await self._cluster.call("GET", object_path(*self._kind, namespace, name))
+            return await self._cluster.call("GET", object_path(*self._kind, namespace or None, name))
         except ObjectGone:
             return None
 

@@ -113,7 +113,8 @@ def _edit(ask: _Ask) -> Any:
 
 def _add_key(ask: _Ask) -> Any:
     workspace = ask.world.workspace(ask.given.get("workspace") or DEFAULT_WORKSPACE)
-    return asdict(ask.world.add_key(ask.given.get("secret"), workspace.id))
+    reads_only = bool(ask.given.get("reads_only"))
+    return asdict(ask.world.add_key(ask.given.get("secret"), workspace.id, reads_only=reads_only))
 
 
 def _revoke(ask: _Ask) -> Any:

@@ -40,7 +40,7 @@ _WITHOUT_BETA = re.compile(r"/v1/files(/|$)")
 _MEMORY = re.compile(r"/v1/memory_stores(/|$)")
 
 
-def admit(world: World, path: str, headers: Headers, query: Query) -> ApiKey:
+def admit(world: World, method: str, path: str, headers: Headers, query: Query) -> ApiKey:
     """The key of an admitted request. Raises 401, 400, 403 or 404."""
     key = _key(world, headers)
     _demand_version(headers)
@@ -50,6 +50,8 @@ def admit(world: World, path: str, headers: Headers, query: Query) -> ApiKey:
     wanted = headers.get("anthropic-workspace-id")
     if wanted is not None and wanted != key.workspace:
         raise ApiError(403, f"This API key does not belong to workspace {wanted}.")
+    if key.reads_only and method not in ("GET", "HEAD"):
+        raise ApiError(403, "This API key may only read.")
     return key
 
 

@@ -87,7 +87,7 @@ class Door:
             if refusal is not None:
                 raise refusal
             query = Query(scope["query_string"].decode("latin-1"))
-            key = admit(world, scope["path"], headers, query)
+            key = admit(world, scope["method"], scope["path"], headers, query)
             workspace = key.workspace
             handler, path = find(scope["method"], scope["path"])
             payload, form = await self._parse(headers, raw)

@@ -1,0 +1,244 @@
+"""The lines of Connections and ClusterConnections: opened when there is a key, kept while they are used, and told of.
+
+A line lives as long as its resource or any Session that uses it, with the last key that was good: whoever takes key
+and resource away first can't keep its Sessions from ending. What is known of the resources is in `directory`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+
+from managed_agents_operator.api.connection import ConnectionSpec
+from managed_agents_operator.api.resources import SourceKind
+from managed_agents_operator.engine.cell import Clock
+from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
+from managed_agents_operator.engine.directory import Directory
+from managed_agents_operator.engine.errors import ClusterError
+from managed_agents_operator.engine.keys import Key, NoKey, read_key
+from managed_agents_operator.engine.lines import Line
+from managed_agents_operator.engine.ports import Events, Sources, Writer
+from managed_agents_operator.engine.register import Register
+from managed_agents_operator.engine.switchboard import Switchboard
+
+log = logging.getLogger(__name__)
+
+MINUTE = 60.0
+"""Seconds between two looks at everything."""
+AGAIN = 1.0
+"""Seconds until what the cluster did not take is tried again."""
+
+
+class Connections:
+    """Tends all of them. `kinds` reads and writes them by kind, Namespaces too; a kind that is not there is not served.
+
+    `open_line` opens the line of a place with a spec and a key.
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, Writer],
+        sources: Sources,
+        clock: Clock,
+        open_line: Callable[[Place, ConnectionSpec, Key], Awaitable[Line]],
+        namespace: str,
+        events: Events,
+    ) -> None:
+        self._kinds = kinds
+        self._sources = sources
+        self._open_line = open_line
+        self.directory = Directory(namespace, self._changed, self.ring, self._turned)
+        self._register = Register(kinds, self.directory, clock, events)
+        self._lines: dict[Place, Line] = {}
+        self._keys: dict[Place, Key] = {}
+        self._stale: set[Place] = set()
+        """Those whose Secret is to be read again."""
+        self._locks: dict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._due: set[Place] = set()
+        self._later: set[Place] = set()
+        """Those whose count is written once it may be."""
+        self._bell = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[Place, asyncio.Task[None]] = {}
+        self._board: Switchboard | None = None
+
+    # bells
+
+    def source_changed(self, kind: SourceKind, namespace: str, name: str) -> None:
+        """A Secret changed: the key in it may be another one."""
+        for place in self.directory.naming(namespace, name) if kind == "Secret" else ():
+            self._changed(place)
+
+    def ring(self, place: Place) -> None:
+        """How it fares or who uses it may be another by now."""
+        if place != ENVIRONMENT:
+            self._due.add(place)
+            self._bell.set()
+
+    def _count(self, place: Place) -> None:
+        self._later.discard(place)
+        self.ring(place)
+
+    def _changed(self, place: Place) -> None:
+        self._stale.add(place)
+        self.ring(place)
+
+    def _turned(self) -> None:
+        if self._board is not None:
+            self._board.reconsider()
+
+    async def look(self, place: Place) -> None:
+        """Read one connection or namespace past every cache, and its key. Raises `ClusterError`."""
+        kind = self._kinds.get(place.kind)
+        if kind is None:
+            return
+        body = await kind.read(place.namespace, place.name)
+        if body is None:
+            self.directory.forget(place)
+            return
+        self.directory.see(place.kind, None, body)
+        if place.kind != "Namespace":
+            await self._tend(place)
+
+    def sweep_age(self) -> float:
+        """Seconds since the sweep of all lines that has stood still for longest made a step; 0 without a line."""
+        return max((line.sweep_age() for line in self._lines.values()), default=0.0)
+
+    # life
+
+    def serve(self, board: Switchboard, environment: Line | None) -> None:
+        """Whom all this is for, and the line of the key in the environment."""
+        self._board = board
+        if environment is not None:
+            self._opened(ENVIRONMENT, environment)
+
+    async def run(self, first_listing: Callable[[], Awaitable[None]]) -> None:
+        """Know all connections, then all resources; hand these on, and tend the connections until cancelled."""
+        await self._list_all()
+        await first_listing()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for place, line in self._lines.items():
+                self._tasks[place] = group.create_task(line.run(), name=f"line of {place}")
+            if self._board is not None:
+                self._board.begin()
+            group.create_task(self._every_minute(), name="connections, each minute")
+            group.create_task(self._work(), name="connections")
+
+    async def close(self) -> None:
+        """End what is under way of all lines."""
+        for line in self._lines.values():
+            await line.close()
+
+    async def _list_all(self) -> None:
+        """Everything is known before anything is chosen. Tried until it comes about."""
+        while True:
+            try:
+                for kind in self._kinds:
+                    await self._list(kind)
+                for place in list(self.directory.specs):
+                    await self._tend(place)
+            except ClusterError as error:
+                log.warning("connections could not be listed: %s", error)
+                await asyncio.sleep(AGAIN)
+            else:
+                return
+
+    async def _list(self, kind: str) -> None:
+        listed = set()
+        async for page in self._kinds[kind].list_pages():
+            for item in page:
+                listed.add(item["metadata"]["uid"])
+                self.directory.see(kind, None, item)
+        # One that came after the listing began is not judged by it.
+        for place in self.directory.missing(kind, listed):
+            await self.look(place)
+
+    async def _every_minute(self) -> None:
+        while True:
+            await asyncio.sleep(MINUTE)
+            try:
+                for kind in self._kinds:
+                    await self._list(kind)
+            except ClusterError as error:
+                log.debug("connections could not be listed: %s", error)
+            for place in {*self.directory.specs, *self._lines}:
+                self._changed(place)
+
+    async def _work(self) -> None:
+        while True:
+            await self._bell.wait()
+            self._bell.clear()
+            due, self._due = self._due, set()
+            for place in due:
+                try:
+                    await self._tend(place)
+                except ClusterError as error:
+                    log.debug("%s could not be tended: %s", place, error)
+                    asyncio.get_running_loop().call_later(AGAIN, self.ring, place)
+
+    # one of them
+
+    async def _tend(self, place: Place) -> None:
+        """Key, line, finalizer and status of one connection, as its resource and its users stand now."""
+        async with self._locks[place]:
+            found = self.directory.specs.get(place)
+            used = self._board.users(place) if self._board is not None else 0
+            if found is None:
+                if not used:
+                    await self._close(place)
+                return
+            line = self._lines.get(place)
+            if line is not None and line.base_url != found.spec.base_url and not used:
+                # It was removed by force and made again; whoever was left with the old one is gone now.
+                await self._close(place)
+                line = None
+                self._stale.add(place)
+            if place in self._stale:
+                await self._read(place, found.spec)
+            if line is None and place in self._keys:
+                self._opened(place, await self._open_line(place, found.spec, self._keys[place]))
+            elif line is not None:
+                line.configure(found.spec)
+            line = self._lines.get(place)
+            due = await self._register.note(place, used, line.fare() if line is not None else None)
+            if due is not None and place not in self._later:
+                self._later.add(place)
+                asyncio.get_running_loop().call_later(due, self._count, place)
+
+    async def _read(self, place: Place, spec: ConnectionSpec) -> None:
+        try:
+            headers = await read_key(self._sources, spec, self.directory.home(place))
+        except NoKey as error:
+            self.directory.why[place] = str(error)
+            self._stale.discard(place)
+            return
+        self._stale.discard(place)
+        self.directory.why.pop(place, None)
+        if place in self._keys:
+            self._keys[place].headers = headers
+        else:
+            self._keys[place] = Key(headers)
+
+    def _opened(self, place: Place, line: Line) -> None:
+        self._lines[place] = line
+        self.directory.open.add(place)
+        if self._board is not None:
+            self._board.open(place, line.keeper)
+        if self._group is not None:
+            self._tasks[place] = self._group.create_task(line.run(), name=f"line of {place}")
+
+    async def _close(self, place: Place) -> None:
+        line = self._lines.pop(place, None)
+        self._keys.pop(place, None)
+        self.directory.open.discard(place)
+        if line is None:
+            return
+        if self._board is not None:
+            self._board.close(place)
+        if (task := self._tasks.pop(place, None)) is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await line.close()

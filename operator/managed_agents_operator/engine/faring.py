@@ -1,0 +1,115 @@
+"""What is said of a connection: the status of Connections and ClusterConnections, from how their calls fare.
+
+Pure; `connections` writes it. The reasons of their one condition stand in `FARES`, and the field reference shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from managed_agents_operator.api.base import Condition
+from managed_agents_operator.engine.errors import Failure
+from managed_agents_operator.engine.news import News
+
+FARES: Mapping[str, str] = {
+    "Connected": "The API answers to the key.",
+    "Pending": "No call was answered yet.",
+    "KeyMissing": "The Secret, or the key in it, is not there, or can't be a key; creating it is enough.",
+    "KeyRefused": "The API does not accept the key (401). Clears by itself once it does.",
+    "Forbidden": "The key has no right to do this (403). Clears by itself once it has.",
+    "BillingRefused": "The API asks for payment (402). Clears by itself once it was made.",
+    "Unreachable": "The API can't be reached, or fails.",
+    "WrongWorkspace": "The key belongs to another workspace than spec.workspaceId says.",
+    "Deleting": "It is being deleted, and goes once no Session uses it.",
+}
+"""Every reason of Ready; it is True for the first alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fare:
+    """How a connection fares: the workspace that last answered, what opened its circuit, whether it answers at all."""
+
+    workspace: str | None = None
+    failure: Failure | None = None
+    unreachable: bool = False
+    called: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that its status is made from. `keyless` is why there is no key, in words; `fare` is None without a line."""
+
+    generation: int
+    deleting: bool
+    sessions: int
+    keyless: str | None
+    wanted_workspace: str | None
+    fare: Fare | None
+
+
+def status(before: Mapping[str, Any], facts: Facts, now: datetime) -> dict[str, Any]:
+    """The next status; equal to `before` where nothing changed."""
+    reason, message = _ready(facts)
+    holds = "True" if reason == "Connected" else "False"
+    was = next((Condition.model_validate(c) for c in before.get("conditions") or () if c["type"] == "Ready"), None)
+    at = was.last_transition_time if was is not None and was.status == holds else now.astimezone(UTC)
+    ready = Condition(
+        type="Ready",
+        status=holds,
+        reason=reason,
+        message=message,
+        observed_generation=facts.generation,
+        last_transition_time=at.replace(microsecond=0),
+    )
+    workspace = (facts.fare.workspace if facts.fare else None) or before.get("workspaceId")
+    return {
+        **{k: v for k, v in before.items() if k not in ("workspaceId", "circuit")},
+        "observedGeneration": facts.generation,
+        **({"workspaceId": workspace} if workspace else {}),
+        "sessions": facts.sessions,
+        **({"circuit": "Open" if facts.fare.failure else "Closed"} if facts.fare else {}),
+        "conditions": [ready.model_dump(mode="json", by_alias=True, exclude_none=True)],
+    }
+
+
+def _ready(facts: Facts) -> tuple[str, str]:
+    fare = facts.fare
+    if facts.deleting:
+        # No count: a message that changes each minute would wake whoever watches. It stands in status.sessions.
+        return "Deleting", "Sessions use this connection (see status.sessions): it goes once the last of them is gone"
+    if facts.keyless is not None:
+        kept = "; the key of before is used meanwhile" if fare is not None else ""
+        return "KeyMissing", facts.keyless + kept
+    if fare is None:
+        return "Pending", "nothing was called yet"
+    if fare.failure is not None:
+        return fare.failure.reason, fare.failure.message
+    if fare.unreachable:
+        return "Unreachable", "the API can't be reached, or fails; it is tried again with growing pauses"
+    if None not in (facts.wanted_workspace, fare.workspace) and facts.wanted_workspace != fare.workspace:
+        said = f"the key belongs to workspace {fare.workspace}, and spec.workspaceId is {facts.wanted_workspace}"
+        return "WrongWorkspace", f"{said}: put the right key into the Secret, or mend spec.workspaceId"
+    return ("Connected", "the API answers to the key") if fare.called else ("Pending", "no call was answered yet")
+
+
+def told(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[News]:
+    """What a written status says that it did not say before."""
+    was, now = _reason(before), _reason(after)
+    if was[0] == now[0] or now[0] in ("", "Pending"):
+        return
+    yield News("Normal" if now[0] in ("Connected", "Deleting") else "Warning", now[0], "Reconcile", now[1])
+
+
+def _reason(status: Mapping[str, Any]) -> tuple[str, str]:
+    ready: Mapping[str, Any] = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), {})
+    return ready.get("reason", ""), ready.get("message", "")
+
+
+def markdown() -> str:
+    """The section of the field reference about these reasons."""
+    rows = [f"| `{name}` | {name == 'Connected'} | {meaning} |" for name, meaning in FARES.items()]
+    head = "**Ready** of Connections and ClusterConnections: whether calls can be made with it."
+    return "\n".join([head, "", "| Reason | Ready | Meaning |", "|---|---|---|", *rows])

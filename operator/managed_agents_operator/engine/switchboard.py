@@ -1,0 +1,252 @@
+"""Which keeper has which resource: one keeper for each connection, and one for those that have none.
+
+The doors ring here. A resource goes to the keeper of its connection (`choosing`), and to another one only while it has
+no session and nothing is in doubt; so what one connection can't do delays nobody of another. What a connection is, and
+who opens one, is told by `connections`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from managed_agents_operator.api.resources import SourceKind
+from managed_agents_operator.engine.cell import Clock, version
+from managed_agents_operator.engine.choosing import Choice, Known, Place, chosen, wished
+from managed_agents_operator.engine.errors import ClusterError, Failure
+from managed_agents_operator.engine.keeper import Keeper
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 1.0
+"""Pause before the API server is asked again whether a connection is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One connection at the switchboard: what its kind asks. `ref_of` tells how status names it."""
+
+    board: Switchboard
+    place: Place
+    ref_of: Callable[[Place], Mapping[str, str] | None]
+
+    def trouble(self, uid: str) -> Failure | None:
+        """Why nothing may be called for a resource."""
+        return self.board.trouble(uid)
+
+    def elsewhere(self, uid: str) -> bool:
+        """Whether the spec of a resource asks for another connection."""
+        return self.board.elsewhere(self.place, uid)
+
+    def ref(self) -> Mapping[str, str] | None:
+        """As status names this connection."""
+        return self.ref_of(self.place)
+
+
+class Switchboard:
+    """All keepers together, for whoever rings all of them.
+
+    `look` reads one connection past every cache, for a resource that would take another one in its absence, and `used`
+    is told when the number of resources that use a connection changed. Nothing is handed on before `begin`.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        known: Known,
+        nowhere: Keeper,
+        *,
+        look: Callable[[Place], Awaitable[None]],
+        used: Callable[[Place], None],
+        source_changed: Callable[[SourceKind, str, str], None],
+    ) -> None:
+        self._clock = clock
+        self._known = known
+        self._nowhere = nowhere
+        self._look = look
+        self._used = used
+        self._source_changed = source_changed
+        self._keepers: dict[Place, Keeper] = {}
+        self._at: dict[str, Keeper] = {}
+        self._choices: dict[str, Choice] = {}
+        self._users: Counter[Place] = Counter()
+        self._held: dict[str, dict[str, Any]] = {}
+        """Resources that are not handed on yet, by uid."""
+        self._begun = False
+        self._bell = asyncio.Event()
+        self._last_event = clock.monotonic()
+
+    # doors
+
+    def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
+        """A watch event, or an object of a listing (type None)."""
+        self._last_event = self._clock.monotonic()
+        uid = body["metadata"]["uid"]
+        at = self._at.get(uid)
+        if event_type == "DELETED":
+            self._held.pop(uid, None)
+            if at is not None:
+                at.see(event_type, body)
+        elif at is not None:
+            at.see(event_type, body)
+            self._settle(uid, at)
+        elif uid not in self._held or version(self._held[uid]) <= version(body):
+            self._held[uid] = dict(body)
+            if self._begun:
+                self._admit(uid)
+
+    def source_changed(self, kind: SourceKind, namespace: str, name: str) -> None:
+        """A ConfigMap or Secret is not what it was."""
+        for keeper in self._everybody():
+            keeper.source_changed(kind, namespace, name)
+        self._source_changed(kind, namespace, name)
+
+    def sources_listed(self) -> None:
+        """Versions of ConfigMaps or Secrets are known that were not."""
+        for keeper in self._everybody():
+            keeper.sources_listed()
+
+    def last_event_age(self) -> float:
+        """Seconds since the watch last told anything."""
+        return self._clock.monotonic() - self._last_event
+
+    def queue_age(self) -> float:
+        """Seconds that the oldest resource has waited for a worker."""
+        return max(keeper.queue_age() for keeper in self._everybody())
+
+    async def run(self) -> None:
+        """Work until cancelled, but for the keepers of connections: their owner runs them."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._nowhere.run(), name="keeper of those without a connection")
+            group.create_task(self._check(), name="switchboard")
+
+    async def drain(self, seconds: float) -> None:
+        """Begin no more passes anywhere, and give those under way so many seconds to end."""
+        await asyncio.gather(*(keeper.drain(seconds) for keeper in self._everybody()))
+
+    # connections
+
+    def begin(self) -> None:
+        """All connections are known, and all resources were seen: hand them on."""
+        self._begun = True
+        for uid in list(self._held):
+            self._admit(uid)
+
+    def open(self, place: Place, keeper: Keeper) -> None:
+        """There is a connection now; its resources come to it."""
+        self._keepers[place] = keeper
+        self.reconsider()
+
+    def close(self, place: Place) -> None:
+        """There is no such connection any more. Nobody used it."""
+        del self._keepers[place]
+
+    def reconsider(self) -> None:
+        """Something is known of connections or namespaces that was not, or not so."""
+        for uid, at in list(self._at.items()):
+            self._settle(uid, at)
+        if self._begun:
+            for uid in list(self._held):
+                self._admit(uid)
+
+    def ended(self, uid: str) -> None:
+        """A pass of this resource ended in its keeper."""
+        at = self._at.get(uid)
+        if at is not None and at.body(uid) is None:
+            del self._at[uid]
+            self._note(uid, None)
+        elif at is not None:
+            self._settle(uid, at)
+
+    def users(self, place: Place) -> int:
+        """How many resources use a connection, or wait for it."""
+        return self._users[place]
+
+    # what kinds ask
+
+    def knows(self, uid: str) -> bool:
+        """Whether a resource of this uid is there."""
+        return uid in self._at or uid in self._held
+
+    def trouble(self, uid: str) -> Failure | None:
+        """Why nothing may be called for a resource."""
+        choice = self._choices.get(uid)
+        return choice.trouble if choice is not None else None
+
+    def elsewhere(self, place: Place, uid: str) -> bool:
+        """Whether a resource that this connection has would belong to another one, were it not bound to this."""
+        at = self._at.get(uid)
+        body = at.body(uid) if at is not None else None
+        return body is not None and wished(body, self._known).place != place
+
+    # handing on
+
+    def _everybody(self) -> tuple[Keeper, ...]:
+        return (self._nowhere, *self._keepers.values())
+
+    def _admit(self, uid: str) -> None:
+        """Hand a held resource on, if it is sure where to."""
+        choice = chosen(self._held[uid], self._known)
+        if choice.unsure:
+            self._bell.set()
+        else:
+            self._hand_on(uid, choice)
+
+    def _hand_on(self, uid: str, choice: Choice) -> None:
+        body = self._held.pop(uid)
+        self._note(uid, choice)
+        self._at[uid] = self._keeper(choice)
+        self._at[uid].see(None, body)
+
+    def _settle(self, uid: str, at: Keeper) -> None:
+        """It stays where it is, or goes where it belongs by now; the next pass asks again where it could not leave."""
+        body = at.body(uid)
+        if body is None:
+            return
+        choice = chosen(body, self._known)
+        changed = self._note(uid, choice)
+        to = self._keeper(choice)
+        if to is not at and at.let_go(uid):
+            self._at[uid] = to
+            to.see(None, body)
+        elif changed:
+            at.ring(uid)
+
+    def _keeper(self, choice: Choice) -> Keeper:
+        return self._nowhere if choice.place is None else self._keepers.get(choice.place, self._nowhere)
+
+    def _note(self, uid: str, choice: Choice | None) -> bool:
+        """Keep the choice; whether its trouble is another one than before."""
+        before = self._choices.pop(uid, None)
+        if choice is not None:
+            self._choices[uid] = choice
+        was, now = (None if c is None else c.place for c in (before, choice))
+        if was != now:
+            for place, by in ((was, -1), (now, 1)):
+                if place is not None:
+                    self._users[place] += by
+                    self._used(place)
+        return before is None or choice is None or before.trouble != choice.trouble
+
+    async def _check(self) -> None:
+        """Look for the connections that doubtful resources would have, and hand these on."""
+        while True:
+            await self._bell.wait()
+            self._bell.clear()
+            batch = {uid: chosen(body, self._known) for uid, body in self._held.items()} if self._begun else {}
+            places = {place for choice in batch.values() for place in choice.unsure}
+            try:
+                await asyncio.gather(*(self._look(place) for place in places))
+            except ClusterError as error:
+                log.warning("whether connections are there could not be read: %s", error)
+                await asyncio.sleep(AGAIN_SECONDS)
+                self._bell.set()
+                continue
+            for uid in batch:
+                if uid in self._held:
+                    # Whatever is there by now is known.
+                    self._hand_on(uid, chosen(self._held[uid], self._known))

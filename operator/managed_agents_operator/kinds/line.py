@@ -1,0 +1,173 @@
+"""One connection as a thing with a life: client, budget, circuit, observatory, sweeps and kind, joined with a keeper.
+
+Built by the composition root, opened and closed by the engine's `connections`, and by nothing else. What each part does
+stands where it is; nothing of one line is shared with another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from managed_agents_operator.api.connection import ConnectionSpec
+from managed_agents_operator.claude.client import Client
+from managed_agents_operator.claude.quota import Budget
+from managed_agents_operator.engine.cell import Clock
+from managed_agents_operator.engine.external import Rival
+from managed_agents_operator.engine.faring import Fare
+from managed_agents_operator.engine.keeper import Keeper
+from managed_agents_operator.engine.ports import Sources, Writer
+from managed_agents_operator.kinds.circuit import Circuit
+from managed_agents_operator.kinds.observatory import Bells, Observatory
+from managed_agents_operator.kinds.searches import Searches
+from managed_agents_operator.kinds.session import SessionKind
+from managed_agents_operator.kinds.standing import Standing
+from managed_agents_operator.kinds.sweeps import Sweeps
+from managed_agents_operator.kinds.tidings import Tidings
+from managed_agents_operator.kinds.uploads import Uploads
+from managed_agents_operator.telemetry import CIRCUIT, QUOTA
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all lines of a process have in common. `hot` and `full` are the seconds between two sweeps.
+
+    `knows` tells of any resource by its uid, whatever its connection: two of them may have keys of one workspace.
+    """
+
+    sources: Sources
+    writer: Writer
+    clock: Clock
+    cluster: str
+    namespaces: Collection[str]
+    knows: Callable[[str], bool]
+    create_timeout: float
+    hot: float
+    full: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Roll:
+    """The resources of one line, and whether any other is there at all. Implements `Roster`."""
+
+    keeper: Keeper
+    anybody: Callable[[str], bool]
+
+    def tracked(self) -> Mapping[str, Mapping[str, Any]]:
+        return self.keeper.tracked()
+
+    def tracks(self, session_id: str) -> bool:
+        return self.keeper.tracks(session_id)
+
+    def rivals(self, session_id: str, uid: str) -> tuple[Rival, ...]:
+        return self.keeper.rivals(session_id, uid)
+
+    def knows(self, uid: str) -> bool:
+        return self.anybody(uid)
+
+
+class Line:
+    """Open from the moment it is built; `run` works until it is cancelled, `close` ends it for good."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        keeper: Keeper,
+        standing: Standing,
+        *,
+        name: str,
+        spec: ConnectionSpec,
+        credentials: Callable[[], Mapping[str, str]],
+        on_change: Callable[[], None],
+    ) -> None:
+        """`name` is that of the connection in metrics; `on_change` is called when how it fares may be another.
+
+        Raises `ValueError` for a URL that is none.
+        """
+        clock, ring = around.clock, keeper.ring
+        self._around = around
+        self._name = name
+        self._spec = spec
+        self.keeper = keeper
+        self._on_change = on_change
+        self.base_url = spec.base_url
+        self.budget = Budget(spec.creates_per_minute, spec.requests_per_minute, clock=clock)
+        self.client = Client(
+            spec.base_url,
+            credentials,
+            workspace=spec.workspace_id,
+            betas=spec.beta_headers,
+            create_timeout=around.create_timeout,
+            clock=clock,
+            budget=self.budget,
+        )
+        self._circuit = Circuit(clock.monotonic, self._turned)
+        bells = Bells(keeper.ring_session, ring)
+        roll = _Roll(keeper, around.knows)
+        seen = Observatory(roll, bells, around.cluster, around.namespaces)
+        self._searches = Searches(self.client, self._circuit, clock.monotonic, ring, seen.take, seen.keeps)
+        self._uploads = Uploads(self.client, self._circuit, clock.monotonic, ring, around.knows, around.cluster)
+        self.kind = SessionKind(
+            self.client,
+            self.budget,
+            self._circuit,
+            seen,
+            self._searches,
+            self._uploads,
+            around.sources,
+            around.writer,
+            clock=clock,
+            cluster=around.cluster,
+            namespaces=around.namespaces,
+            standing=standing,
+        )
+        Tidings(self.client.health, self._turned)
+        self.client.health.on_change(lambda _: on_change())
+        self.sweeps = Sweeps(self.client, self._circuit, seen, roll, clock.monotonic, keeper.ring_all)
+
+    async def open(self) -> Self:
+        """Make connections possible."""
+        await self.client.__aenter__()
+        creates, requests = self.budget.creates, self.budget.requests
+        QUOTA.follow(lambda: creates.remaining, connection=self._name, budget="creates")
+        QUOTA.follow(lambda: requests.remaining, connection=self._name, budget="requests")
+        CIRCUIT.follow(lambda: float(self._circuit.failure is not None), connection=self._name)
+        return self
+
+    async def run(self) -> None:
+        """Keep its resources until cancelled; what raises is a bug."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.keeper.run(), name="keeper")
+            group.create_task(self.sweeps.run(self._around.hot, self._around.full), name="sweeps")
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._searches.close()
+        await self._uploads.close()
+        QUOTA.drop(connection=self._name, budget="creates")
+        QUOTA.drop(connection=self._name, budget="requests")
+        CIRCUIT.drop(connection=self._name)
+        await self.client.__aexit__(None, None, None)
+
+    def configure(self, spec: ConnectionSpec) -> None:
+        """Take over what may change of a spec while it is open."""
+        if spec != self._spec:
+            self._spec = spec
+            self.client.configure(workspace=spec.workspace_id, betas=spec.beta_headers)
+            self.budget.configure(spec.creates_per_minute, spec.requests_per_minute)
+
+    def fare(self) -> Fare:
+        """How it fares, by its last calls."""
+        health = self.client.health
+        called = health.last_success is not None
+        return Fare(health.workspace, self._circuit.failure, health.unreachable_since is not None, called)
+
+    def sweep_age(self) -> float:
+        """Seconds since its sweeps made a step."""
+        return self.sweeps.age
+
+    def _turned(self) -> None:
+        self.keeper.ring_all()
+        self._on_change()
