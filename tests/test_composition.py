@@ -6,6 +6,7 @@ import asyncio
 import os
 
 import pytest
+from tests.engine.world.cluster import Quiet
 from tests.kinds.stage import CLUSTER, Cupboard, Objects
 
 from managed_agents_operator.app import Ports
@@ -82,11 +83,6 @@ class Listing(Objects):
             self.failures -= 1
             raise ClusterUnreachable("no answer")
         yield []
-
-
-class Quiet:
-    def publish(self, *_) -> None:
-        pass
 
 
 async def test_all_of_it_is_joined_looks_and_ends(monkeypatch):

@@ -9,7 +9,7 @@ import yaml
 
 from managed_agents_operator.api.crd import DEFINITIONS, schema
 from managed_agents_operator.engine import news, telling
-from managed_agents_operator.engine.conditions import FINISHED, READY, SYNCED
+from managed_agents_operator.engine.conditions import FINISHED, IN_SYNC, READY, SYNCED
 from managed_agents_operator.settings import Settings, variable
 
 ROOT = Path(__file__).parents[1]
@@ -53,8 +53,8 @@ def conditions():
         "Ready False, **Reconciling** True: work is under way": ready("False", "Reconciling"),
         "Ready False, **Stalled** True: nothing more happens until a person acts": ready("False", "Stalled"),
         "Ready False alone": ready("False", ""),
-        "**Synced** True: the session equals the spec": ["Synced"],
-        "Synced False": (name for name in SYNCED if name != "Synced"),
+        "**Synced** True: the session equals the spec, or is only looked at": IN_SYNC,
+        "Synced False": (name for name in SYNCED if name not in IN_SYNC),
         "**Finished** True: the turn that the initial events started is over": (n for n in FINISHED if n != "Running"),
         "Finished False": ["Running"],
     }

@@ -17,7 +17,11 @@ from typing import Any
 import pytest
 
 from managed_agents_operator.claude.client import Client
+from managed_agents_simulator import Simulator
+from managed_agents_simulator.clock import Clock
+from managed_agents_simulator.control import Control
 
+START = 1_790_000_000_000_000
 KEY = "sk-ant-test-0123456789abcdef"
 
 
@@ -160,3 +164,21 @@ async def connect(server: Server, clock: FakeClock) -> AsyncIterator[Callable[..
 @pytest.fixture
 async def client(connect: Callable[..., Awaitable[Client]]) -> Client:
     return await connect()
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    """A server that keeps what it is told."""
+    async with Simulator(clock=Clock.standing(START), seed=7) as running:
+        yield running
+
+
+@pytest.fixture
+def control(simulator: Simulator) -> Control:
+    return simulator.control
+
+
+@pytest.fixture
+async def live(simulator: Simulator, connect: Callable[..., Awaitable[Client]]) -> Client:
+    """A client of it."""
+    return await connect(base_url=simulator.base_url, credentials=lambda: {"x-api-key": simulator.key})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from managed_agents_operator.claude.errors import (
 from managed_agents_operator.claude.models import fingerprint
 from managed_agents_operator.claude.quota import Budget
 from managed_agents_simulator import Simulator
-from managed_agents_simulator.clock import Clock
 from managed_agents_simulator.control import Control
 
 START = 1_790_000_000_000_000
@@ -53,17 +51,6 @@ SWITCHES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(clock=Clock.standing(START), seed=7) as running:
-        yield running
-
-
-@pytest.fixture
-def control(simulator: Simulator) -> Control:
-    return simulator.control
-
-
 @pytest.fixture(params=SWITCHES)
 def odd(request, control: Control) -> bool:
     control.modes(**SWITCHES[request.param])
@@ -71,8 +58,8 @@ def odd(request, control: Control) -> bool:
 
 
 @pytest.fixture
-async def client(simulator: Simulator, connect) -> Client:
-    return await connect(base_url=simulator.base_url, credentials=lambda: {"x-api-key": simulator.key})
+def client(live: Client) -> Client:
+    return live
 
 
 def posts(control: Control) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,28 +20,10 @@ from managed_agents_operator.claude.errors import (
     Unreadable,
 )
 from managed_agents_operator.claude.quota import Budget
-from managed_agents_simulator import Simulator
-from managed_agents_simulator.clock import Clock
 from managed_agents_simulator.control import Control
 
 CANARY = b"canary-of-the-content"
 EVERY_BYTE = bytes(range(256)) * 9 + b"\r\n--boundary\r\n"
-
-
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(clock=Clock.standing(1_790_000_000_000_000), seed=7) as running:
-        yield running
-
-
-@pytest.fixture
-def control(simulator: Simulator) -> Control:
-    return simulator.control
-
-
-@pytest.fixture
-async def live(simulator: Simulator, connect) -> Client:
-    return await connect(base_url=simulator.base_url, credentials=lambda: {"x-api-key": simulator.key})
 
 
 async def ids(client: Client, **options: Any) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,29 +10,11 @@ import pytest
 
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import BadRequest, ClaudeError, NotFound
-from managed_agents_simulator import Simulator
-from managed_agents_simulator.clock import Clock
 from managed_agents_simulator.control import Control
 
 FILE = {"type": "file", "file_id": "file_sample", "mount_path": "/data.csv"}
 REPOSITORY = {"type": "github_repository", "url": "https://github.com/acme/shop", "authorization_token": "ghp_first"}
 TOKEN = "ghp_canary-0123456789"
-
-
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(clock=Clock.standing(1_790_000_000_000_000), seed=7) as running:
-        yield running
-
-
-@pytest.fixture
-def control(simulator: Simulator) -> Control:
-    return simulator.control
-
-
-@pytest.fixture
-async def live(simulator: Simulator, connect) -> Client:
-    return await connect(base_url=simulator.base_url, credentials=lambda: {"x-api-key": simulator.key})
 
 
 @pytest.fixture

@@ -120,6 +120,14 @@ class Scene:
         meta = {"name": name, "namespace": self.namespace}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": values}
 
+    def repository(self, name="repo", secret="gh"):
+        """A resource of a Session: a repository with a token in the Secret."""
+        token = {"name": secret, "key": "token"}
+        return {
+            "name": name,
+            "githubRepository": {"url": f"https://github.com/o/{name}", "authorizationTokenSecretRef": token},
+        }
+
     def object(self, name):
         """As it is stored. Not by kubectl, which takes a hundred times as long as the question does."""
         return self._stored.get_namespaced_custom_object(
@@ -213,6 +221,18 @@ class Scene:
         return httpx.Client(
             base_url=self.world.simulator.url, headers=headers, params={"beta": "true"}, trust_env=False
         )
+
+    def send(self, name, **event):
+        """Somebody sends an event to its session."""
+        with self.client() as client:
+            path = f"/v1/sessions/{self.status(name)['id']}/events"
+            client.post(path, json={"events": [event]}).raise_for_status()
+
+    def there(self, name):
+        """Where each mount of its session lies, and the digest of what lies there."""
+        content = {f["id"]: f["sha256"] for f in self.control.files(scoped=True)}
+        mounts = self.control.session(self.status(name)["id"])["resources"]
+        return {r["mount_path"].removeprefix("/mnt/session/uploads"): content.get(r["file_id"]) for r in mounts}
 
     def remote(self, name):
         """The journal's entries of all sessions that were made for this resource name, by anybody."""

@@ -46,13 +46,6 @@ def events(scene, name):
     return answer.raise_for_status().json()["data"]
 
 
-def send(scene, name, **event):
-    """Somebody sends an event to its session."""
-    with scene.client() as client:
-        path = f"/v1/sessions/{scene.status(name)['id']}/events"
-        client.post(path, json={"events": [event]}).raise_for_status()
-
-
 @pytest.mark.parametrize("modes", [{}, {"archived_keeps_status": True, "touch_on_every_post": True}])
 def test_an_idle_session_is_archived_by_one_call(scene, modes):
     scene.control.modes(**modes)
@@ -140,7 +133,7 @@ def test_a_session_that_waits_for_an_answer_is_not_idle(scene):
     assert scene.steps() == ["create", "send"]
     scene.control.behaviour(stop_reason="end_turn")
     [asked] = scene.control.sessions()[0]["pending"]
-    send(scene, "asks", type="user.tool_confirmation", tool_use_id=asked, result="allow")
+    scene.send("asks", type="user.tool_confirmation", tool_use_id=asked, result="allow")
     archived(scene, "asks")
     assert scene.steps() == ["create", "send", "send", "archive"]
 
@@ -150,7 +143,7 @@ def test_the_time_counts_from_the_last_time_it_became_idle(scene):
     scene.apply(scene.session("idle", ttlSecondsAfterIdle=6, **GO))
     scene.wait("idle", "EndTurn", "Finished")
     first = scene.status("idle")["idleSince"]
-    send(scene, "idle", type="user.message", content=[{"type": "text", "text": "Go on."}])
+    scene.send("idle", type="user.message", content=[{"type": "text", "text": "Go on."}])
     scene.until("the second turn is over", lambda: scene.status("idle").get("idleSince", first) != first)
     archived(scene, "idle")
     idles = [e["processed_at"] for e in events(scene, "idle") if e["type"] == "session.status_idle"]

@@ -31,15 +31,6 @@ def from_secret(key="text", path="/secret", name="secret", of="content"):
     return {"name": name, "file": {"secretKeyRef": {"name": of, "key": key}, "mountPath": path}}
 
 
-def there(scene, name="contents"):
-    """Where each mount of the session lies, and the digest of what lies there."""
-    content = {f["id"]: f["sha256"] for f in scene.control.files(scoped=True)}
-    remote = scene.control.session(scene.status(name)["id"])
-    return {
-        r["mount_path"].removeprefix("/mnt/session/uploads"): content.get(r["file_id"]) for r in remote["resources"]
-    }
-
-
 def version(scene, kind, name="content"):
     return scene.kubectl("get", kind, name, "-o", "jsonpath={.metadata.resourceVersion}")
 
@@ -53,40 +44,51 @@ def test_content_lies_there_byte_for_byte_and_follows_its_source(scene, modes):
     scene.control.modes(**modes)
     binary = {"bytes": base64.b64encode(BYTES).decode()}
     scene.apply(scene.config_map("content", {"text": TEXT, "empty": ""}, binaryData=binary))
-    scene.apply(scene.secret("content", text=TEXT))
+    scene.apply(scene.secret("content", text=TEXT) | {"data": binary})
     scene.start()
-    mounts = [from_config_map(), from_config_map("bytes", "/bytes", "bytes"), from_secret()]
+    mounts = [
+        from_config_map(),
+        from_config_map("bytes", "/bytes", "bytes"),
+        from_secret(),
+        from_secret("bytes", "/key", "key"),
+    ]
     scene.apply(scene.session("contents", resources=mounts))
     scene.settled("contents")
-    assert there(scene) == {
+    assert scene.there("contents") == {
         "/text": digest(TEXT.encode()),
         "/bytes": digest(BYTES),
         "/secret": digest(TEXT.encode()),
+        "/key": digest(BYTES),
     }
-    assert scene.steps() == ["upload", "upload", "upload", "create"]
+    assert scene.steps() == ["upload"] * 4 + ["create"]
     assert source(scene)["resourceVersion"] == version(scene, "configmap")
     assert source(scene, "secret")["resourceVersion"] == version(scene, "secret")
     first = {f["id"] for f in scene.uploads()}
     assert {r["source"]["fileId"] for r in scene.status("contents")["resources"]} == first
 
     edited(scene, "text", "configmap", scene.config_map("content", {"text": "two", "empty": ""}, binaryData=binary))
-    edited(scene, "secret", "secret", scene.secret("content", text="two"))
-    assert there(scene) == {"/text": digest(b"two"), "/bytes": digest(BYTES), "/secret": digest(b"two")}
-    assert len({f["id"] for f in scene.uploads()} & first) == 1
+    edited(scene, "secret", "secret", scene.secret("content", text="two") | {"data": binary})
+    assert scene.there("contents") == {
+        "/text": digest(b"two"),
+        "/bytes": digest(BYTES),
+        "/secret": digest(b"two"),
+        "/key": digest(BYTES),
+    }
+    assert len({f["id"] for f in scene.uploads()} & first) == 2
 
 
 def edited(scene, name, kind, manifest):
     """After an edit of its source the one mount lies anew, and its old upload is gone."""
     mark, old = scene.mark(), source(scene, name)["fileId"]
     scene.apply(manifest)
-    scene.until("the new content", lambda: there(scene).get(f"/{name}") == digest(b"two"))
+    scene.until("the new content", lambda: scene.there("contents").get(f"/{name}") == digest(b"two"))
     scene.until("its old upload is gone", lambda: old not in [f["id"] for f in scene.uploads()])
     scene.settled("contents")
     assert scene.steps(since=mark) == ["upload", "unmount", "mount", "discard"]
     now = source(scene, name)
     assert now["resourceVersion"] == version(scene, kind)
     assert [f["sha256"] for f in scene.uploads() if f["id"] == now["fileId"]] == [digest(b"two")]
-    assert len(scene.uploads()) == 3
+    assert len(scene.uploads()) == 4
 
 
 def test_a_new_version_with_the_same_bytes_changes_nothing(scene):
@@ -116,11 +118,11 @@ def test_a_name_and_a_place_may_change_and_the_upload_stays_one(scene):
     assert scene.mutations(since=mark) == []
     scene.apply(scene.session("contents", resources=[from_config_map(name="renamed", path="/moved")]))
     scene.settled("contents")
-    assert there(scene) == {"/moved": digest(b"one")}
+    assert scene.there("contents") == {"/moved": digest(b"one")}
     assert len(scene.uploads()) == 1
     scene.apply(scene.session("contents", resources=[]))
     scene.settled("contents")
-    assert there(scene) == {}
+    assert scene.there("contents") == {}
     assert scene.uploads() == []
 
 
@@ -138,8 +140,8 @@ def test_what_is_missing_is_told_and_creating_it_is_enough(scene):
     scene.apply(scene.config_map("content", {"text": "one"}), scene.secret("content", text="two"))
     scene.settled("contents")
     scene.settled("later")
-    assert there(scene, "contents") == {"/text": digest(b"one")}
-    assert there(scene, "later") == {"/secret": digest(b"two")}
+    assert scene.there("contents") == {"/text": digest(b"one")}
+    assert scene.there("later") == {"/secret": digest(b"two")}
     assert len(scene.creations()) == 2
 
 
@@ -150,7 +152,7 @@ def test_a_missing_key_is_told_by_its_name(scene):
     assert "text" in scene.wait("contents", "SecretMissing", "Synced")
     scene.apply(scene.config_map("content", {"text": "one"}))
     scene.settled("contents")
-    assert there(scene) == {"/text": digest(b"one")}
+    assert scene.there("contents") == {"/text": digest(b"one")}
 
 
 def test_what_was_taken_away_leaves_the_mount_as_it_is(scene):
@@ -163,7 +165,7 @@ def test_what_was_taken_away_leaves_the_mount_as_it_is(scene):
     scene.wait("contents", "SecretMissing", "Synced")
     scene.sweeps(2)
     assert scene.mutations(since=mark) == []
-    assert there(scene) == {"/text": digest(b"one")}
+    assert scene.there("contents") == {"/text": digest(b"one")}
 
 
 def test_no_upload_outlives_its_resource(scene):
@@ -190,7 +192,7 @@ def test_content_edited_while_no_operator_ran_is_mounted_anew(scene):
     mark = scene.mark()
     scene.apply(scene.config_map("content", {"text": "two"}))
     scene.start()
-    scene.until("the new content", lambda: there(scene) == {"/text": digest(b"two")})
+    scene.until("the new content", lambda: scene.there("contents") == {"/text": digest(b"two")})
     scene.settled("contents")
     assert scene.steps(since=mark) == ["upload", "unmount", "mount", "discard"]
     assert len(scene.uploads()) == 1

@@ -6,7 +6,7 @@ Each step has a session of its own, and all of them are hit at once.
 from __future__ import annotations
 
 import pytest
-from tests.e2e.test_contents import digest, from_config_map, there
+from tests.e2e.test_contents import digest, from_config_map
 
 pytestmark = pytest.mark.e2e
 
@@ -59,10 +59,10 @@ def right(scene, *names):
     def kept():
         return sorted(f["sha256"] for f in scene.uploads())
 
-    scene.until("the new content", lambda: {name: there(scene, name) for name in names} == wanted, timeout=60)
+    scene.until("the new content", lambda: {name: scene.there(name) for name in names} == wanted, timeout=60)
     scene.until("its uploads", lambda: kept() == needed, timeout=60)
     scene.settled(*names)
-    assert {name: there(scene, name) for name in names} == wanted
+    assert {name: scene.there(name) for name in names} == wanted
     assert kept() == needed
     ids = {f["id"]: f["sha256"] for f in scene.uploads()}
     for name in names:

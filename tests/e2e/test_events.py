@@ -77,10 +77,8 @@ def test_files_come_change_and_go(shared, told):
 
 
 def test_a_token_is_renewed(shared, told):
-    ref = {"name": "gh", "key": "token"}
-    mount = {"name": "repo", "githubRepository": {"url": "https://github.com/o/r", "authorizationTokenSecretRef": ref}}
     shared.apply(shared.secret("gh", token=TOKEN))
-    shared.apply(shared.session("repo", resources=[mount]))
+    shared.apply(shared.session("repo", resources=[shared.repository()]))
     shared.settled("repo")
     shared.apply(shared.secret("gh", token=f"{TOKEN}_again"))
     shared.until("the renewal", lambda: "rotate" in shared.steps())

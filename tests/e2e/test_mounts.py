@@ -51,15 +51,6 @@ def file(name="data", file_id="file_sample", path="/data.csv"):
     return {"name": name, "file": {"fileId": file_id, "mountPath": path}}
 
 
-def there(scene):
-    """What the session has: where it lies, and the digest of what lies there."""
-    content = {f["id"]: f["sha256"] for f in scene.control.files(scoped=True)}
-    [remote] = scene.control.sessions()
-    return {
-        r["mount_path"].removeprefix("/mnt/session/uploads"): content.get(r["file_id"]) for r in remote["resources"]
-    }
-
-
 def digests(scene):
     return {f["id"]: f["sha256"] for f in scene.control.files()}
 
@@ -75,18 +66,18 @@ def told(scene):
 def test_a_file_is_added_renamed_moved_changed_and_removed(scene, edited, edit, another, modes):
     scene.control.modes(**modes)
     assert edited([], [file()]) == ["mount"]
-    assert there(scene) == {"/data.csv": digests(scene)["file_sample"]}
+    assert scene.there("mounts") == {"/data.csv": digests(scene)["file_sample"]}
     assert told(scene) == {"data": ("/data.csv", "file_sample")}
     assert edit([file("numbers")]) == [], "a new name needs no call"
     assert told(scene) == {"numbers": ("/data.csv", "file_sample")}
     assert sorted(edit([file("numbers", path="/moved/data.csv")])) == ["mount", "unmount"]
-    assert there(scene) == {"/moved/data.csv": digests(scene)["file_sample"]}
+    assert scene.there("mounts") == {"/moved/data.csv": digests(scene)["file_sample"]}
     assert told(scene) == {"numbers": ("/moved/data.csv", "file_sample")}
     assert edit([file("numbers", another, "/moved/data.csv")]) == ["unmount", "mount"]
-    assert there(scene) == {"/moved/data.csv": digests(scene)[another]}
+    assert scene.there("mounts") == {"/moved/data.csv": digests(scene)[another]}
     assert told(scene) == {"numbers": ("/moved/data.csv", another)}
     assert edit([]) == ["unmount"]
-    assert there(scene) == told(scene) == {}
+    assert scene.there("mounts") == told(scene) == {}
     assert {"file_sample", another} <= digests(scene).keys()
 
 
@@ -94,7 +85,7 @@ def test_files_that_swap_their_places(scene, edited, another):
     before = [file("one", "file_sample", "/one"), file("two", another, "/two")]
     after = [file("one", "file_sample", "/two"), file("two", another, "/one")]
     assert sorted(edited(before, after)) == ["mount", "mount", "unmount", "unmount"]
-    assert there(scene) == {"/one": digests(scene)[another], "/two": digests(scene)["file_sample"]}
+    assert scene.there("mounts") == {"/one": digests(scene)[another], "/two": digests(scene)["file_sample"]}
     assert told(scene) == {"one": ("/two", "file_sample"), "two": ("/one", another)}
 
 
@@ -116,7 +107,7 @@ def test_a_mount_that_somebody_takes_out_comes_back(scene):
     scene.settled("mounts")
     mark = scene.mark()
     scene.control.edit(scene.status("mounts")["id"], resources=[])
-    scene.until("it is back", lambda: there(scene) == {"/data.csv": digests(scene)["file_sample"]})
+    scene.until("it is back", lambda: scene.there("mounts") == {"/data.csv": digests(scene)["file_sample"]})
     scene.settled("mounts")
     assert scene.steps(since=mark) == ["mount"]
     assert told(scene) == {"data": ("/data.csv", "file_sample")}
@@ -135,7 +126,7 @@ def test_a_mount_of_somebody_else_stays_and_is_shown(scene):
     scene.apply(scene.session("mounts", resources=[]))
     scene.settled("mounts")
     assert scene.steps(since=mark) == ["unmount"]
-    assert list(there(scene)) == ["/theirs.csv"]
+    assert list(scene.there("mounts")) == ["/theirs.csv"]
     assert told(scene) == {theirs: ("/theirs.csv", None)}
 
 

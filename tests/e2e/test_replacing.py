@@ -44,7 +44,12 @@ def test_an_idle_session_is_archived_and_a_new_one_made(scene):
     scene.wait("job", "EndTurn", "Finished")
     scene.settled("job")
     old, mark = scene.status("job")["id"], scene.mark()
+    hold = scene.control.fault("delay", method="POST", path="/archive$")
     scene.apply(replaceable(scene, agent={"id": other}, **rest))
+    generation = scene.object("job")["metadata"]["generation"]
+    scene.until("the edit is seen", lambda: scene.status("job")["observedGeneration"] == generation)
+    assert (scene.status("job")["id"], scene.reason("job", "Finished")) == (old, "Running"), "of the new one's turn"
+    scene.control.remove_fault(hold)
     new = replaced(scene, old)
     scene.wait("job", "EndTurn", "Finished")
     assert scene.steps(since=mark) == ["archive", "create", "send"]

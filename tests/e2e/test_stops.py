@@ -82,9 +82,7 @@ def test_a_tool_that_waits_for_leave_is_named_and_goes_on_with_it(scene):
     assert scene.condition("asks", "Finished")["status"] == "False"
     scene.control.behaviour(stop_reason="end_turn")
     answer = {"type": "user.tool_confirmation", "tool_use_id": asked, "result": "allow"}
-    with scene.client() as client:
-        path = f"/v1/sessions/{scene.status('asks')['id']}/events"
-        client.post(path, json={"events": [answer]}).raise_for_status()
+    scene.send("asks", **answer)
     scene.wait("asks", "EndTurn", "Finished")
     scene.wait("asks", "Idle")
     assert scene.steps() == ["create", "send", "send"]

@@ -64,10 +64,8 @@ def test_an_unknown_environment_names_its_field(scene):
 
 def test_a_missing_secret_is_named_and_creating_it_is_enough(scene):
     scene.kubectl("delete", "secret", "later", "--ignore-not-found")
-    token = {"name": "later", "key": "token"}
-    repository = {"url": "https://github.com/o/r", "authorizationTokenSecretRef": token}
     scene.start()
-    scene.apply(scene.session("waits", resources=[{"name": "repo", "githubRepository": repository}]))
+    scene.apply(scene.session("waits", resources=[scene.repository(secret="later")]))
     message = scene.wait("waits", "SecretMissing", "Synced")
     assert "default/later" in message
     assert scene.creations() == []

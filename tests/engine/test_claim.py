@@ -43,6 +43,12 @@ def test_what_is_no_marker(value):
     assert Marker.parse({"k8s_uid": value}) is None
 
 
+@pytest.mark.parametrize("owner", [None, "", "cluster-1", "cluster-1/team", "cluster-1//a", "cluster-1/team/a/b"])
+def test_an_owner_that_is_no_place(owner):
+    assert Marker("uid-x", 1, "abc", owner).place is None
+    assert Marker("uid-x", 1, "abc", "cluster-1/team/a b").place == ("cluster-1", "team", "a b")
+
+
 def test_a_digest_does_not_depend_on_the_order_of_keys():
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
 

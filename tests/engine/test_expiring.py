@@ -9,7 +9,10 @@ import pytest
 from tests.engine.views import (
     ID,
     NOW,
+    REFUSED,
+    UNCLEAR,
     WALL,
+    known,
     living,
     marker,
     memory,
@@ -22,9 +25,13 @@ from tests.engine.views import (
 )
 from tests.engine.wording import words
 
-from managed_agents_operator.engine.expiring import archiving, idle_until, idled, instant, wakes_at
+from managed_agents_operator.engine.expiring import archiving, idle_until, idled, wakes_at
 from managed_agents_operator.engine.ladder import decide
 from managed_agents_operator.engine.looks import LookStop, Stop
+from managed_agents_operator.engine.outcomes import learn
+from managed_agents_operator.engine.status import conclude
+from managed_agents_operator.engine.terms import instant
+from managed_agents_operator.engine.verdict import End, Report
 
 EVENTS = [{"type": "user.message", "text": "go"}]
 SENT = {"kickoff": {"state": "Sent", "tries": 1}}
@@ -130,6 +137,27 @@ IDLED = [
         f"archive {ID}",
     ),
 ]
+
+ARCHIVE = End(ID, "Archive", Report())
+
+
+@pytest.mark.parametrize("failure", [REFUSED, UNCLEAR], ids=["400", "409"])
+def test_an_archive_that_is_refused_since_it_works_again_changes_nothing(failure):
+    """The time to live counts from its next idle, whenever that comes."""
+    first = view(_idle(), remote=remote(), seen=_stopped())
+    kept = learn(first, first.memory, ARCHIVE, failure, NOW, 0.5)
+    assert (kept.facts, kept.refusals, kept.interrupted, kept.ended) == ({}, {}, None, None)
+    assert words(idled(view(_idle(), remote=remote(), memory_=kept))) == f"look: Session {ID}"
+    told = known(idleSince=stamp(-40), stopReason="end_turn")
+    works = view(_idle(), remote=remote(state="running", seen_at=NOW), memory_=kept)
+    assert idled(works) is None
+    after = conclude(told, works, None, {"state": "running"})
+    assert "idleSince" not in after
+    again = living(wish=spec(ttlSecondsAfterIdle=30), status={"stopReason": "end_turn", "idleSince": stamp(-5)})
+    idle = view(again, remote=remote(seen_at=NOW), memory_=kept, seen=_stopped(at=-5))
+    assert (idled(idle), wakes_at(idle)) == (None, NOW + 25)
+    assert words(idled(replace(idle, wall=WALL + timedelta(seconds=25)))) == f"archive {ID}"
+
 
 ROWS = [(rung, *row) for rung, rows in ((archiving, ARCHIVING), (idled, IDLED)) for row in rows]
 

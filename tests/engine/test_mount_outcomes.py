@@ -22,13 +22,14 @@ UNMOUNT = Unmount(ID, "r1", "data", SAID)
 UPLOAD = Upload("conf", "d1", SAID)
 ROTATE = Rotate(ID, "r1", "repo", SAID)
 DISCARD = Discard("file_up", SAID)
-UP = Uploaded(OwnFile("file_up", "conf", "d1"), Version("u", "1"))
+UP = Uploaded(OwnFile("file_up", "conf", "d1"))
 NO_SECRET = Failure(Consequence.LATER, "SecretMissing", "Secret team/gh does not exist")
 
 
 def _after(verdict, outcome, *, state="idle", kept=None, wanted=(DATA, CONF, REPO), there=(), entries=()):
-    v = mounted_view(wanted, there, entries, state=state, memory_=kept or memory(backoff=backoff()))
-    return learn(v, v.memory, verdict, outcome, NOW, 0.5)
+    before = kept or memory(backoff=backoff())
+    v = mounted_view(wanted, there, entries, state=state, memory_=before)
+    return learn(v, spent(before, verdict), verdict, outcome, NOW, 0.5)
 
 
 TAKEN = [
@@ -43,9 +44,10 @@ TAKEN = [
 
 @pytest.mark.parametrize(("reason", "verdict", "outcome", "step"), TAKEN, ids=[row[0] for row in TAKEN])
 def test_what_was_taken_is_held_back_no_more(reason, verdict, outcome, step):
-    kept = memory(backoff=backoff(), refusals={step: refusal(), "mount/other/f": refusal(), "title": refusal()})
+    kept = memory(backoff=backoff(), refusals={step: refusal(), "mount/other/f": refusal(), f"{step}/2": refusal()})
     after = _after(verdict, outcome, kept=kept)
-    assert (after.backoff, set(after.refusals)) == (None, {"mount/other/f", "title"})
+    others = {"mount/other/f"} | ({f"{step}/2"} if verdict is not MOUNT else set())
+    assert (after.backoff, set(after.refusals)) == (None, others)
 
 
 STEPS = [
@@ -123,7 +125,15 @@ DOUBTS = [
 
 @pytest.mark.parametrize(("reason", "outcome", "expected"), DOUBTS, ids=[row[0] for row in DOUBTS])
 def test_a_mount_without_an_answer_is_in_doubt(reason, outcome, expected):
-    assert _after(MOUNT, outcome, kept=spent(memory(), MOUNT)).mounts_in_doubt == expected
+    assert _after(MOUNT, outcome, kept=memory()).mounts_in_doubt == expected
+
+
+@pytest.mark.parametrize("outcome", [REFUSED, LATER, UNCLEAR], ids=["refused", "not sent", "no answer"])
+def test_one_that_was_not_heard_of_may_be_what_the_next_is_refused_for(outcome):
+    after = _after(MOUNT, outcome, kept=memory(mounts_in_doubt=frozenset({UNHEARD})))
+    assert after.mounts_in_doubt == {UNHEARD}
+    until = [refusal.until for refusal in after.refusals.values()]
+    assert all(NOW < at < NOW + 60 for at in until), "the place is looked at again soon"
 
 
 def test_a_mount_that_was_torn_off_is_in_doubt():

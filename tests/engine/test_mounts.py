@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.engine.views import resource, spec
 
 from managed_agents_operator.api.status import MountedResource, Source
-from managed_agents_operator.engine.mounts import UNKNOWN, rendered, rooted
+from managed_agents_operator.engine.mounts import rendered, rooted
 from managed_agents_operator.engine.remote import Mount
 
 URL = "https://github.com/Octo/Repo"
@@ -118,7 +118,6 @@ SOURCES = [
 def test_what_went_into_a_mount(declared, mounted, before, made, expected, why):
     [one] = shown(declared, [mounted], before=before, made=made)
     assert one.get("source") == expected, why
-    assert (UNKNOWN.model_dump(exclude_none=True) == {}) is True
 
 
 def test_a_mount_that_left_the_spec_keeps_its_name_unless_another_one_took_it():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.mounted import DATA, mounted_view
+from tests.engine.mounted import DATA, at
 from tests.engine.views import ID, LATER, created, living, memory, ready, remote, resource, spec, stamp, view
 
 from managed_agents_operator.api.status import Source
@@ -26,12 +26,17 @@ from managed_agents_operator.engine.verdict import (
 
 SAID = Report()
 TITLE = Update(ID, Changes({"title": "secret plans"}, ("title",)), "title", SAID)
+SHARED = Update(ID, Changes({"metadata": {"team": "a"}}, ("metadata",)), "metadata", SAID)
+BOTH = Update(ID, Changes({"title": "t", "metadata": {"team": "a"}}, ("title", "metadata")), "update", SAID)
+MOUNT = Mount(ID, "data", "/data.csv", Source(kind="File", file_id="file_1"), SAID)
 ARCHIVED = remote(archived_at=stamp())
 NEW = "sesn_2"
 SENT = Sent(("sevt_1",), stamp())
 
 CALLS = [
-    ("a change", TITLE, remote(), "Normal Updated: title of sesn_1 is as spec says"),
+    ("a change", TITLE, remote(title="t"), "Normal Updated: title of sesn_1 is as spec says"),
+    ("a change that was not kept", SHARED, remote(), None),
+    ("one of which half was kept", BOTH, remote(metadata={"team": "a"}), None),
     ("our marker is no news, the adoption is", Update(ID, TITLE.changes, "adopt", SAID), remote(), None),
     ("an interrupt", Interrupt(ID, SAID), SENT, "Normal Interrupted: session sesn_1 works and was asked to stop"),
     ("first events", Send(ID, SAID), SENT, "Normal InitialEventsSent: session sesn_1 was sent the initial events"),
@@ -46,10 +51,12 @@ CALLS = [
     ),
     (
         "a mount",
-        Mount(ID, "data", "/data.csv", Source(kind="File", file_id="file_1"), SAID),
-        remote(),
+        MOUNT,
+        remote(mounts=(at("/data.csv"),)),
         "Normal Mounted: the file of spec.resources[data] was mounted",
     ),
+    ("a mount that was not kept", MOUNT, remote(mounts=()), None),
+    ("one of which the answer tells nothing", MOUNT, remote(), None),
     ("taken out to be mounted anew", Unmount(ID, "r1", "data", SAID), remote(), None),
     (
         "taken out for good",
@@ -57,6 +64,7 @@ CALLS = [
         remote(),
         "Normal Unmounted: the file of old is not in the spec and was taken out",
     ),
+    ("one that stays although it was taken out", Unmount(ID, "r1", "old", SAID), remote(mounts=(at("/old"),)), None),
     (
         "a token",
         Rotate(ID, "r1", "repo", SAID),
@@ -66,7 +74,7 @@ CALLS = [
     (
         "an upload: the mount is the news",
         Upload("conf", "d1", SAID),
-        Uploaded(OwnFile("f", "conf", "d1"), Version("u", "1")),
+        Uploaded(OwnFile("f", "conf", "d1")),
         None,
     ),
     ("housekeeping", Discard("file_1", SAID), Discarded("file_1"), None),
@@ -76,7 +84,8 @@ CALLS = [
 
 @pytest.mark.parametrize(("reason", "verdict", "outcome", "expected"), CALLS, ids=[row[0] for row in CALLS])
 def test_what_a_call_came_to(reason, verdict, outcome, expected):
-    v = mounted_view([DATA])
+    wish = spec(title="t", metadata={"team": "a"}, resources=[DATA])
+    v = view(living(wish=wish), remote=remote())
     news = of_call(v, verdict, outcome)
     assert (f"{news.type} {news.reason}: {news.note}" if news else None) == expected
     assert of_call(v, verdict, LATER) is None, "what failed did not happen"

@@ -211,9 +211,9 @@ def test_any_other_failure_backs_off_and_asks_for_a_fresh_look(failure):
 # an end
 
 
-def _ended(outcome, verdict=ARCHIVE, kept=None):
-    kept = kept or memory()
-    return learn(view(living(deleting=True), remote=remote(), memory_=kept), kept, verdict, outcome, NOW, 0.5)
+def _ended(outcome, verdict=ARCHIVE, kept=None, state="idle"):
+    kept, seen = kept or memory(), remote(state=state)
+    return learn(view(living(deleting=True), remote=seen, memory_=kept), kept, verdict, outcome, NOW, 0.5)
 
 
 def test_an_end_that_is_seen():
@@ -229,9 +229,10 @@ def test_an_accepted_end_that_is_not_seen_is_not_asked_for_again_at_once():
     assert kept.fresh_after == NOW
 
 
-def test_a_refused_end_is_remembered_and_looked_at_anew():
-    kept = _ended(REFUSED, kept=memory(poll_at=NOW + 20))
-    assert "end" in kept.refusals
+@pytest.mark.parametrize(("state", "remembered"), [("terminated", {"end"}), ("idle", set())])
+def test_a_refused_end_is_looked_at_anew_and_remembered_of_one_that_has_ended(state, remembered):
+    kept = _ended(REFUSED, kept=memory(poll_at=NOW + 20), state=state)
+    assert set(kept.refusals) == remembered
     assert kept.poll_at == 0.0
     assert kept.fresh_after == NOW
     assert kept.backoff is not None

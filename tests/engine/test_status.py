@@ -13,6 +13,7 @@ from tests.engine.views import (
     NOW,
     claim,
     created,
+    digest_of,
     found,
     living,
     memory,
@@ -28,12 +29,16 @@ from tests.engine.views import (
 )
 from tests.engine.world.cluster import merged
 
+from managed_agents_operator.engine.claim import digest
+from managed_agents_operator.engine.ending import LOSING
 from managed_agents_operator.engine.external import Link
 from managed_agents_operator.engine.looks import Absent
+from managed_agents_operator.engine.replacing import REPLACING
 from managed_agents_operator.engine.status import bare, conclude, patch, usage_only
 from managed_agents_operator.engine.verdict import Report
 
 IDLE = Report("Idle", "it waits", "Synced", "all is there")
+SUSPENDED = Report("Suspended", "spec.suspend is true", "Suspended", "spec.suspend is true")
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 JSON = st.recursive(
     st.booleans() | st.integers(0, 3) | st.sampled_from(["", "x"]) | st.floats(0, 1),
@@ -243,6 +248,37 @@ def test_the_turn_of_a_session_that_was_lost_is_over():
     v = view(living(), absent=Absent("wrkspc_1", NOW))
     after = _conclude(v, status_of(kickoff=SENT, state="running"), Report("Lost", "gone", "Stalled", "gone"))
     assert {c["type"]: c["reason"] for c in after["conditions"]}["Finished"] == "Terminated"
+
+
+EVENTS = [{"type": "user.message", "text": "go"}]
+REPLACE = spec(initialEvents=EVENTS, onImmutableChange="Replace")
+EDITED = {**REPLACE, "agent": {"id": "agent_2"}}
+LOST = Report("Lost", "gone", "Stalled", "gone")
+HALF = {"claimed": claim(n=2, replaces=ID)}
+MAKING_ROOM = [
+    ("edited, and nothing done yet", EDITED, {}, IDLE, "Running"),
+    ("first events edited", {**REPLACE, "initialEvents": [*EVENTS, *EVENTS]}, {}, IDLE, "Running"),
+    ("the next one is claimed", EDITED, HALF, REPLACING, "Running"),
+    ("claimed, whatever stops it", {**EDITED, "suspend": True}, HALF, SUSPENDED, "Running"),
+    ("lost, and to be replaced", {**REPLACE, "onLost": "Replace"}, {}, LOSING, "Running"),
+    ("lost, and not to be replaced", REPLACE, {}, LOST, "EndTurn"),
+    ("no first events for the next one", spec(onImmutableChange="Replace"), HALF, REPLACING, None),
+    ("no edit", REPLACE, {}, IDLE, "EndTurn"),
+    ("an edit that replaces nothing", {**EDITED, "onImmutableChange": "Reject"}, {}, IDLE, "EndTurn"),
+    ("archived instead", {**EDITED, "archived": True}, {}, IDLE, "EndTurn"),
+    ("deleted instead", EDITED, {"deleting": True}, IDLE, "EndTurn"),
+    ("only looked at", {**EDITED, "managementPolicy": "Observe"}, {}, IDLE, "EndTurn"),
+]
+
+
+@pytest.mark.parametrize(
+    ("reason", "wish", "more", "report", "expected"), MAKING_ROOM, ids=[row[0] for row in MAKING_ROOM]
+)
+def test_the_turn_of_a_session_that_makes_room_is_not_the_one_to_wait_for(reason, wish, more, report, expected):
+    over = {"stopReason": "end_turn", "conditions": [ready("EndTurn", type_="Finished")]}
+    status = status_of(kickoff=SENT | {"digest": digest(EVENTS)}, createdFrom=digest_of(REPLACE), **over)
+    after = _conclude(view(living(wish=wish, status=status, **more), remote=remote()), status, report, state="idle")
+    assert {c["type"]: c["reason"] for c in after["conditions"]}.get("Finished") == expected
 
 
 @pytest.mark.parametrize(("reason", "status", "conditions", "expected"), FINISHED, ids=[row[0] for row in FINISHED])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from tests.engine.views import ID, remote
 
-from managed_agents_operator.engine.external import Discarded, Made, Uploaded, Version
+from managed_agents_operator.engine.external import Discarded, Made, Uploaded
 from managed_agents_operator.engine.looks import OwnFile
 from managed_agents_operator.engine.telling import BURST, Pace, concerned
 from managed_agents_operator.engine.verdict import Create, Discard, Report, Unmount, Upload
 
 SAID = Report(None, "", "Progressing", "on its way")
-UPLOADED = Uploaded(OwnFile("f1", "conf", "d1"), Version("u", "1"))
+UPLOADED = Uploaded(OwnFile("f1", "conf", "d1"))
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ UPLOADED = Uploaded(OwnFile("f1", "conf", "d1"), Version("u", "1"))
         (
             "what was uploaded",
             Upload("conf", "d1", SAID),
-            Uploaded(OwnFile("f1", "conf", "d1"), Version("u", "1")),
+            Uploaded(OwnFile("f1", "conf", "d1")),
             "f1",
         ),
         ("what was removed", Discard("f1", SAID), Discarded("f1"), "f1"),

@@ -23,6 +23,7 @@ from managed_agents_operator.kinds.searches import Searches
 from managed_agents_operator.kinds.session import SessionKind
 from managed_agents_operator.kinds.sweeps import Sweeps
 from managed_agents_operator.kinds.uploads import Uploads
+from managed_agents_simulator.control import Control
 
 CLUSTER = "cluster-1"
 UID = "uid-own"
@@ -233,3 +234,27 @@ async def over(*indexes):
     """Wait for the listings that were ordered of searches or uploads, however they end."""
     tasks = {index._batches._task for index in indexes} - {None}
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def calls(control: Control, since: int = 0) -> list[tuple[str, str]]:
+    """What was asked of the server, in order."""
+    return [(entry["method"], entry["path"]) for entry in control.requests(since=since)]
+
+
+def last(control: Control) -> int:
+    """The number of the last call so far."""
+    return max((entry["n"] for entry in control.requests()), default=0)
+
+
+def listings(control: Control, path: str) -> list[dict[str, Any]]:
+    """The pages that were asked for."""
+    return control.requests(method="GET", path=path)
+
+
+async def begun(control: Control, path: str) -> None:
+    """Wait until a listing has reached the server."""
+    for _ in range(2000):
+        if listings(control, path):
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("no listing came")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.kinds.stage import CLUSTER, UID, over, resource, wire
+from tests.kinds.stage import CLUSTER, UID, calls, last, over, resource, wire
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import Consequence, Failure
@@ -52,14 +52,6 @@ async def id(connection) -> str:
     return made.remote.id
 
 
-def calls(control, since: int = 0) -> list[tuple[str, str]]:
-    return [(entry["method"], entry["path"]) for entry in control.requests(since=since)]
-
-
-def last(control) -> int:
-    return max((entry["n"] for entry in control.requests()), default=0)
-
-
 async def uploaded(connection, wish=WISH, mount: str = "notes") -> OwnFile:
     contents = await connection.kind.observe(wish, LookContents((mount,)))
     outcome = await connection.kind.upload(wish, mount, contents[mount].digest)
@@ -87,7 +79,7 @@ async def test_a_content_is_uploaded_as_it_stands(connection, control):
     assert contents == {"notes": Content(digest(CANARY.encode()), "uid-of-c", "2")}
     outcome = await connection.kind.upload(WISH, "notes", contents["notes"].digest)
     [kept] = own(control)
-    assert outcome == Uploaded(OwnFile(kept["id"], "notes", contents["notes"].digest), Version("uid-of-c", "2"))
+    assert outcome == Uploaded(OwnFile(kept["id"], "notes", contents["notes"].digest))
     assert kept["filename"] == f"k8s-{CLUSTER}-{UID}-notes-{contents['notes'].digest}"
     assert kept["sha256"] == hashlib.sha256(CANARY.encode()).hexdigest()
     assert await known(connection) == (outcome.file,)

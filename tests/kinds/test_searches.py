@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
-from tests.kinds.stage import CLUSTER, marker, over, wire
+from tests.kinds.stage import CLUSTER, begun, listings, marker, over, wire
 
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.looks import LookSearch
@@ -21,19 +20,6 @@ def look(*uids: str, agent: str | None = "agent_sample", since: str = LONG_AGO) 
 
 async def make(connection, uid: str, **fields: Any) -> str:
     return (await connection.client.create_session({**BARE, "metadata": marker(uid), **fields})).value.id
-
-
-def listings(control) -> list[dict[str, Any]]:
-    return control.requests(method="GET", path="/v1/sessions")
-
-
-async def begun(control) -> None:
-    """Wait until a listing has reached the server."""
-    for _ in range(2000):
-        if listings(control):
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("no listing came")
 
 
 async def test_what_is_there_is_found(connection, control):
@@ -54,7 +40,7 @@ async def test_a_thousand_share_one_listing(connection, control):
     for n in range(1000):
         assert connection.searches.want(f"uid-{n}", look(f"uid-{n}"))
     await over(connection.searches)
-    assert len(listings(control)) == 1
+    assert len(listings(control, "/v1/sessions")) == 1
     assert {uid: [r.id for r in connection.searches.found(uid).matches] for uid in ids} == {
         uid: [id] for uid, id in ids.items()
     }
@@ -85,14 +71,14 @@ async def test_a_search_by_two_uids(connection):
 async def test_one_that_comes_while_a_listing_runs_gets_the_next(connection, control):
     delay = control.fault("delay", path="^/v1/sessions$")
     connection.searches.want("uid-1", look("uid-1"))
-    await begun(control)
+    await begun(control, "/v1/sessions")
     asked_at = connection.clock.monotonic()
     assert connection.searches.want("uid-1", look("uid-1")) is False, "its own is under way"
     assert connection.searches.want("uid-2", look("uid-2")) is True
     assert connection.searches.want("uid-2", look("uid-2")) is False
     control.remove_fault(delay)
     await over(connection.searches)
-    assert len(listings(control)) == 2
+    assert len(listings(control, "/v1/sessions")) == 2
     assert connection.searches.found("uid-1").began_at < asked_at
     assert connection.searches.found("uid-2").began_at > asked_at
 
@@ -101,7 +87,7 @@ async def test_a_result_tells_when_its_listing_began_not_when_it_ended(connectio
     """A session made while it ran may be on a page that was read already."""
     delay = control.fault("delay", path="^/v1/sessions$")
     connection.searches.want("uid-1", look("uid-1"))
-    await begun(control)
+    await begun(control, "/v1/sessions")
     claimed_at = connection.clock.monotonic()
     control.remove_fault(delay)
     await over(connection.searches)
@@ -126,21 +112,21 @@ async def test_a_refused_filter_is_left_out(connection, control, status, times, 
     connection.searches.want("uid-1", look("uid-1"))
     await over(connection.searches)
     assert [r.id for r in connection.searches.found("uid-1").matches] == [id], why
-    assert "agent_id" not in str(listings(control)[-1]["query"])
-    assert "created_at" not in str(listings(control)[-1]["query"])
+    assert "agent_id" not in str(listings(control, "/v1/sessions")[-1]["query"])
+    assert "created_at" not in str(listings(control, "/v1/sessions")[-1]["query"])
 
 
 async def test_the_listing_is_as_narrow_as_all_of_them_allow(connection, control):
     connection.searches.want("uid-1", look("uid-1", since="2026-06-01T00:00:00Z"))
     connection.searches.want("uid-2", look("uid-2", since="2026-05-01T00:00:00Z"))
     await over(connection.searches)
-    query = str(listings(control)[-1]["query"])
+    query = str(listings(control, "/v1/sessions")[-1]["query"])
     assert "agent_sample" in query
     assert "2026-05-01" in query
     connection.searches.want("uid-1", look("uid-1"))
     connection.searches.want("uid-2", look("uid-2", agent="agent_other"))
     await over(connection.searches)
-    assert "agent_id" not in str(listings(control)[-1]["query"])
+    assert "agent_id" not in str(listings(control, "/v1/sessions")[-1]["query"])
 
 
 # The rule of the fault plan; what is told; why.
@@ -228,7 +214,7 @@ async def test_whether_one_could_be_it(connection, control, fields, wish, could,
 async def test_it_can_be_ended_in_the_middle(connection, control):
     control.fault("delay", path="^/v1/sessions$")
     connection.searches.want("uid-1", look("uid-1"))
-    await begun(control)
+    await begun(control, "/v1/sessions")
     await connection.searches.close()
     assert connection.searches._batches._task.cancelled()
 

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from tests.kinds.stage import CLUSTER, UID, marker, over, resource
+from tests.kinds.stage import CLUSTER, UID, calls, last, marker, over, resource
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import ClusterUnreachable, Consequence, Failure
@@ -46,14 +46,6 @@ async def id(connection) -> str:
     seen = await connection.kind.create(resource(), CLAIM, {}, lambda: True)
     assert isinstance(seen, Made)
     return seen.remote.id
-
-
-def calls(control, since: int = 0) -> list[tuple[str, str]]:
-    return [(entry["method"], entry["path"]) for entry in control.requests(since=since)]
-
-
-def last(control) -> int:
-    return max((entry["n"] for entry in control.requests()), default=0)
 
 
 # creating
@@ -191,6 +183,15 @@ async def test_an_answer_without_a_word_is_looked_after(connection, control, id)
     control.fault(**EMPTY)
     ended = await connection.kind.delete(id, "Archive")
     assert ended.terminal
+
+
+async def test_a_change_that_can_not_be_looked_after_was_made_all_the_same(connection, control, id):
+    """The 429 of the GET says nothing of the POST."""
+    control.fault(**EMPTY)
+    control.fault("answer", method="GET", status=429)
+    outcome = await connection.kind.update(id, Changes({"title": "New"}, ("title",)))
+    assert (outcome.reason, outcome.consequence) == ("RateLimited", Consequence.UNCLEAR)
+    assert control.session(id)["title"] == "New"
 
 
 async def test_a_session_that_went_while_it_was_changed(connection, control, id):

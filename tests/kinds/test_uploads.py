@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.kinds.stage import CLUSTER, over
+from tests.kinds.stage import CLUSTER, begun, listings, over
 
 from managed_agents_operator.claude.answers import Answer
 from managed_agents_operator.claude.models import File, Page
@@ -32,18 +30,6 @@ async def listed(connection, uid: str = "uid-1", after: float = float("-inf")) -
     assert connection.uploads.want(uid, LookUploads(after)) is True
     await over(connection.uploads)
     return connection.uploads.known(uid)
-
-
-def listings(control) -> list[dict[str, Any]]:
-    return control.requests(method="GET", path="/v1/files")
-
-
-async def begun(control) -> None:
-    for _ in range(2000):
-        if listings(control):
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("no listing came")
 
 
 async def test_before_a_listing_nothing_is_known(connection):
@@ -98,7 +84,7 @@ async def test_a_thousand_share_one_listing(connection, control):
         assert connection.uploads.want(f"uid-{n}", EVER) is True
     assert connection.uploads.want("uid-0", EVER) is False, "it is on its way"
     await over(connection.uploads)
-    assert len(listings(control)) == 1
+    assert len(listings(control, "/v1/files")) == 1
     for uid, id in ids.items():
         assert [file.id for file in connection.uploads.known(uid)] == [id]
     assert connection.uploads.known("uid-999") == ()
@@ -112,21 +98,21 @@ async def test_many_pages_go_through_the_budget(connection, control, clock):
     control.fault("answer", method="GET", path="^/v1/files$", status=400, times=2)
     assert len(await listed(connection)) == 1
     assert [connection.uploads.known(f"uid-{n}") for n in range(45)].count(()) == 0
-    assert len(listings(control)) == 2 + 3, "two sizes are refused, then three pages of twenty"
+    assert len(listings(control, "/v1/files")) == 2 + 3, "two sizes are refused, then three pages of twenty"
 
 
 async def test_one_that_comes_while_a_listing_runs(connection, control):
     delay = control.fault("delay", path="^/v1/files$", method="GET")
     early = connection.clock.monotonic()
     connection.uploads.want("uid-1", EVER)
-    await begun(control)
+    await begun(control, "/v1/files")
     late = connection.clock.monotonic()
     assert connection.uploads.want("uid-2", LookUploads(early)) is False, "what runs is good enough"
     assert connection.uploads.want("uid-3", LookUploads(late)) is True
     assert connection.uploads.want("uid-1", LookUploads(late)) is True
     control.remove_fault(delay)
     await over(connection.uploads)
-    assert len(listings(control)) == 2
+    assert len(listings(control, "/v1/files")) == 2
     assert sorted(connection.told[:2]) == ["uid-1", "uid-2"]
     assert sorted(connection.told[2:]) == ["uid-1", "uid-3"]
     assert connection.uploads.listed_at > late
@@ -137,7 +123,7 @@ async def test_what_is_there_already_is_not_listed_again(connection, control):
     connection.told.clear()
     assert connection.uploads.want("uid-2", EVER) is False
     assert connection.told == ["uid-2"], "it may go on at once"
-    assert len(listings(control)) == 1
+    assert len(listings(control, "/v1/files")) == 1
 
 
 # our own word
@@ -158,7 +144,7 @@ async def test_what_we_did_while_a_listing_ran_counts_for_more(connection, contr
     old = await upload(connection, "uid-1")
     delay = control.fault("delay", path="^/v1/files$", method="GET", when="after")
     connection.uploads.want("uid-1", EVER)
-    await begun(control)
+    await begun(control, "/v1/files")
     new = OwnFile("file_new", "data", DIGEST)
     connection.uploads.removed(old)
     connection.uploads.added("uid-1", new)
@@ -183,13 +169,13 @@ async def test_after_an_unknown_outcome_only_a_new_listing_tells(connection, con
     assert connection.uploads.known("uid-1") is None
     assert connection.uploads.known("uid-2") == (), "of others as much is known as before"
     assert [file.id for file in await listed(connection)] == [lost]
-    assert len(listings(control)) == 2
+    assert len(listings(control, "/v1/files")) == 2
 
 
 async def test_a_doubt_that_came_while_a_listing_ran_outlives_it(connection, control):
     delay = control.fault("delay", path="^/v1/files$", method="GET")
     connection.uploads.want("uid-1", EVER)
-    await begun(control)
+    await begun(control, "/v1/files")
     connection.uploads.forget("uid-1")
     control.remove_fault(delay)
     await over(connection.uploads)
@@ -237,7 +223,7 @@ async def test_a_failure_that_nobody_asked_for_is_over_with_the_next_listing(con
 async def test_it_can_be_ended_in_the_middle(connection, control):
     control.fault("delay", path="^/v1/files$", method="GET")
     connection.uploads.want("uid-1", EVER)
-    await begun(control)
+    await begun(control, "/v1/files")
     await connection.uploads.close()
     assert connection.uploads._batches._task.cancelled()
 

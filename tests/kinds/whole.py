@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from tests.engine.world.cluster import Cluster
+from tests.engine.world.cluster import Cluster, Quiet
 from tests.kinds.stage import CLUSTER, Connection, over
 
 from managed_agents_operator.claude.errors import ClaudeError
@@ -31,11 +31,6 @@ class Writes:
 
     async def read(self, namespace, name):
         return copy.deepcopy(self._cluster.objects.get(name))
-
-
-class Quiet:
-    def publish(self, *_: Any) -> None:
-        pass
 
 
 class Operator:

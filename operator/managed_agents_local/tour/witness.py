@@ -90,9 +90,9 @@ class Witness:
         asked = self._world.control.requests(method="POST", path="/v1/sessions")
         return [each for each in asked if _owner((each["body"] or {}).get("metadata") or {}) == name]
 
-    def asked(self, path: str, method: str = "POST") -> list[dict[str, Any]]:
-        """Every call of one method to one path of the API."""
-        return self._world.control.requests(method=method, path=path)
+    def asked(self, path: str) -> list[dict[str, Any]]:
+        """Every POST to one path of the API."""
+        return self._world.control.requests(method="POST", path=path)
 
     def uploads(self, mount: str) -> list[dict[str, Any]]:
         """The files at the API that the operator uploaded for mounts of this name, and that are there now."""

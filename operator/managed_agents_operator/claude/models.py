@@ -181,9 +181,8 @@ class Session(Wire):
 
 
 class Scope(Wire):
-    """What a file belongs to: `type` is `session`, `id` is that session's."""
+    """What a file belongs to: `id` is that session's."""
 
-    type: str | None = None
     id: str | None = None
 
 
@@ -191,12 +190,9 @@ class File(Wire):
     """A file, from `/v1/files`. One with a `scope` is a session's own: a copy that it mounted, or what it made."""
 
     id: Annotated[str, Field(strict=True, min_length=1)]
-    type: str | None = None
     filename: str | None = None
     mime_type: str | None = None
     size_bytes: int | None = None
-    created_at: str | None = None
-    expires_at: str | None = None
     scope: Scope | None = None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
 from managed_agents_operator.engine.drift import held, marker_change
 from managed_agents_operator.engine.looks import Absent, LookOwner, LookSession
+from managed_agents_operator.engine.refusals import waits
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Ask, Guard, Report, Rest, Update, Verdict
 from managed_agents_operator.engine.view import View
@@ -23,7 +24,7 @@ def adopted(v: View, id: str) -> Remote | Verdict:
     look = LookSession(id)
     remote = v.saw(look, Remote)
     if remote is None:
-        return _not_there(v, id) if v.saw(look, Absent) else Ask(look, ADOPTING)
+        return not_there(v, id) if v.saw(look, Absent) else Ask(look, ADOPTING)
     if refusal := _taken(v, remote) or _differs(v, remote):
         return refusal
     if not _claimed(v, id):
@@ -44,12 +45,12 @@ def _claimed(v: View, id: str) -> bool:
     return v.guarded and claim is not None and claim.adopts == id and claim.digest == v.digest
 
 
-def _not_there(v: View, id: str) -> Rest:
+def not_there(v: View, id: str, synced: str = "Stalled", said: str = "the session to adopt is not there") -> Rest:
+    """What spec.sessionId names can't be seen: it is looked for again after minutes."""
     message = (
         f"the operator's key sees no session {id}: mend spec.sessionId, or give the operator a key of its workspace"
     )
-    report = Report("InvalidSpec", message, "Stalled", "the session to adopt is not there")
-    return Rest(report, until=v.now + v.terms.refused_retry)
+    return Rest(Report("InvalidSpec", message, synced, said), until=v.now + v.terms.refused_retry)
 
 
 def _taken(v: View, remote: Remote) -> Verdict | None:
@@ -58,14 +59,11 @@ def _taken(v: View, remote: Remote) -> Verdict | None:
     if marker is not None and marker.uid == v.uid:
         return None
     if remote.marked:
-        owner = (marker.owner if marker else None) or ""
-        cluster, _, whose = owner.partition("/")
-        namespace, _, name = whose.partition("/")
-        meta = v.resource.metadata
-        if cluster != v.process.cluster or namespace != meta.namespace or not name:
-            return _owned(
-                v, remote.id, f"Session {whose}" if cluster == v.process.cluster and whose else "another cluster"
-            )
+        cluster, namespace, name = (marker.place if marker else None) or ("", "", "")
+        if cluster != v.process.cluster:
+            return _owned(v, remote.id, "another cluster")
+        if namespace != v.resource.metadata.namespace:
+            return _owned(v, remote.id, f"Session {namespace}/{name}")
         look = LookOwner(namespace, name)
         uid = v.saw(look, str)
         if uid is None:
@@ -110,9 +108,7 @@ def _full(message: str) -> Rest:
 
 
 def _waits(v: View, id: str) -> Rest:
-    refusal, repeat = v.memory.refusals.get("adopt"), v.memory.repeats.get("adopt")
+    refusal = v.memory.refusals.get("adopt")
     if refusal is not None and refusal.reason == "NotKept":
         return _full(f"session {id} does not keep the metadata that marks it as this resource's: it can't be adopted")
-    times = [t for t in (refusal.until if refusal else 0.0, repeat[2] if repeat else 0.0) if t > v.now]
-    report = Report("Pending", refusal.message, refusal.reason, refusal.message) if refusal else ADOPTING
-    return Rest(report, until=min(times, default=None))
+    return waits(v, "adopt", ADOPTING)

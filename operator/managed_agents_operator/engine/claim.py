@@ -124,6 +124,12 @@ class Marker:
         return cls(parts[0], int(parts[1]), parts[2], metadata.get(METADATA_OWNER) or None)
 
     @property
+    def place(self) -> tuple[str, str, str] | None:
+        """Cluster, namespace and name of the owner; None where it does not say, or not in our form."""
+        parts = (self.owner or "").split("/")
+        return (parts[0], parts[1], parts[2]) if len(parts) == 3 and all(parts) else None
+
+    @property
     def metadata(self) -> dict[str, str]:
         """The two pairs as sent to the API."""
         pairs = {METADATA_UID: f"{self.uid}/{self.n}/{self.digest}"}

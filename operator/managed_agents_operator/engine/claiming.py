@@ -21,7 +21,8 @@ from managed_agents_operator.engine.mounting import mounts_due
 from managed_agents_operator.engine.mounts import Entry, declared, rendered
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.retiring import retire
-from managed_agents_operator.engine.searching import SEARCHING, UNTIL_THEN, elsewhere, oldest_live, rfc3339, seek
+from managed_agents_operator.engine.searching import SEARCHING, UNTIL_THEN, elsewhere, oldest_live, seek
+from managed_agents_operator.engine.terms import rfc3339
 from managed_agents_operator.engine.uploading import all_needed, contents, may_be_there, spare
 from managed_agents_operator.engine.verdict import Ask, Create, Guard, Record, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
@@ -58,7 +59,7 @@ def nothing_yet(v: View) -> Verdict | None:
 
 def making(v: View, report: Report) -> Verdict:
     """The session of an incarnation that has none: searched for where there may be one, else adopted or created."""
-    if half := _half_adopted(v):
+    if half := _left_behind(v):
         return half
     found = searched(v, SEARCHING)
     if not isinstance(found, tuple):
@@ -83,30 +84,37 @@ def making(v: View, report: Report) -> Verdict:
     return claim_afresh(v, report, files) if isinstance(files, Mapping) else files
 
 
-def _half_adopted(v: View) -> Verdict | None:
+def _left_behind(v: View) -> Verdict | None:
     """The claim names a session that spec does not name any more: if our marker is on it by now, it is ours."""
     claim = v.own_claim
-    if claim is None or claim.adopts in (None, v.resource.spec.session_id) or claim.adopts is None:
+    if claim is None or claim.adopts is None or claim.adopts == v.resource.spec.session_id:
         return None
-    look = LookSession(claim.adopts)
+    return half_adopted(v, claim, claim.adopts)
+
+
+def half_adopted(
+    v: View, claim: Claim, id: str, report: Report | None = None, way_out: str = UNTIL_THEN
+) -> Verdict | None:
+    """The session that a claim adopts is recorded if our marker is on it; None if it surely is not."""
+    look = LookSession(id)
     seen, absent = v.saw(look, Remote), v.saw(look, Absent)
     if seen is not None:
         return record(v, (seen,), claim) if seen.marker and seen.marker.uid == v.uid else None
-    return elsewhere(v, absent.workspace, claim.agent) if absent is not None else Ask(look)
+    return elsewhere(v, absent.workspace, claim.agent, way_out) if absent is not None else Ask(look, report)
 
 
-def searched(v: View, report: Report, way_out: str = UNTIL_THEN) -> tuple[Remote, ...] | Verdict:
+def searched(v: View, report: Report) -> tuple[Remote, ...] | Verdict:
     """What the claim may have made; nothing where it surely made nothing, or makes it right now."""
     nothing = v.adopting and v.id is not None and v.claim_text is None
     if not v.trace or nothing or v.permitted or v.settled:
         return ()
     claim = v.own_claim
     if v.replacing and claim is not None:
-        found = seek(v, claim, (v.uid,), report, settles=lambda r: _of_number(r, claim.n), narrow=True, way_out=way_out)
+        found = seek(v, claim, (v.uid,), report, settles=lambda r: _of_number(r, claim.n), narrow=True)
         if not isinstance(found, Found):
             return found
         return tuple(r for r in found.matches if _of_number(r, claim.n))
-    found = seek(v, v.claim, (v.uid,), report, way_out=way_out)
+    found = seek(v, v.claim, (v.uid,), report)
     if not isinstance(found, Found):
         return found
     return _of_incarnation(v, found.matches) if found.matches else ()
@@ -245,7 +253,7 @@ def repair(v: View) -> Guard:
     claim = v.new_claim(status.incarnation or 1, status.created_from or v.digest, files=None, keys=None, repaired=True)
     known = {
         "agent": (status.agent.id if status.agent else None) or claim.agent,
-        "at": status.created_at or rfc3339(meta.creation_timestamp),
+        "at": status.created_at or rfc3339(meta.creation_timestamp, "seconds"),
         "workspace": status.workspace_id,
         "uploads": may_be_there(v) or bool(contents(v)),
     }

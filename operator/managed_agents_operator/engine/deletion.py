@@ -7,12 +7,12 @@ way out (the annotation managedagents.dev/force-delete).
 from __future__ import annotations
 
 from managed_agents_operator.api.session import FORCE_DELETE_ANNOTATION
-from managed_agents_operator.engine.claiming import record
+from managed_agents_operator.engine.claiming import half_adopted, record
 from managed_agents_operator.engine.doubles import living
-from managed_agents_operator.engine.looks import Absent, Found, LookSession
+from managed_agents_operator.engine.looks import Found
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.retiring import interrupt, interrupted, poll, retire
-from managed_agents_operator.engine.searching import elsewhere, proved_gone, seek
+from managed_agents_operator.engine.searching import proved_gone, seek
 from managed_agents_operator.engine.uploading import spare
 from managed_agents_operator.engine.verdict import Ask, End, Record, Release, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
@@ -43,7 +43,7 @@ def deleting(why: str) -> Report:
 
 def _without_id(v: View) -> Verdict | None:
     if v.own_claim is not None and v.own_claim.adopts:
-        return _half_adopted(v, v.own_claim.adopts)
+        return half_adopted(v, v.own_claim, v.own_claim.adopts, _told(v), FORCE) or _others(v)
     if v.settled:
         return _others(v)
     claim = v.memory.unanswered or v.claim
@@ -56,18 +56,6 @@ def _without_id(v: View) -> Verdict | None:
     if isinstance(found, Rest) and found.report and found.report.ready == "CreationUnknown":
         return spare(v, report) or Release("PossibleOrphan")
     return found
-
-
-def _half_adopted(v: View, id: str) -> Verdict:
-    """The claim names the session: if our marker is on it, it ends like any other of ours."""
-    look = LookSession(id)
-    seen = v.saw(look, Remote)
-    if seen is None:
-        absent = v.saw(look, Absent)
-        if absent is None:
-            return Ask(look, _told(v))
-        return elsewhere(v, absent.workspace, v.own_claim.agent if v.own_claim else None, FORCE) or _others(v)
-    return record(v, (seen,), v.claim) if seen.marker and seen.marker.uid == v.uid else _others(v)
 
 
 def _mine(v: View, remote: Remote) -> bool:
@@ -114,7 +102,7 @@ def _later_one(v: View) -> Verdict | None:
     """A session of a later incarnation, which a claim or a POST without an answer may have made: it ends too."""
     own, lost = v.own_claim, v.memory.unanswered
     if v.replacing and own is not None and own.adopts:
-        half = _half_adopted(v, own.adopts)
+        half = half_adopted(v, own, own.adopts, _told(v), FORCE)
         return half if isinstance(half, Record | Ask) else None
     if lost is not None and lost.n > v.incarnation:
         claim, least = lost, lost.n

@@ -15,6 +15,7 @@ from managed_agents_operator.engine.external import Changes
 from managed_agents_operator.engine.kickoff import told_otherwise
 from managed_agents_operator.engine.looks import LookSession
 from managed_agents_operator.engine.mounting import mount_notes, mounts_due
+from managed_agents_operator.engine.refusals import due, refused
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Ask, Report, Update, Verdict
 from managed_agents_operator.engine.view import View
@@ -53,11 +54,8 @@ def _next(v: View, remote: Remote) -> tuple[Step | None, Changes | None]:
 
 def held(v: View, step: Step, changes: Changes) -> bool:
     """Whether a step was refused for this generation, or was accepted before and undone again by somebody."""
-    refusal = v.memory.refusals.get(step)
-    if refusal and refusal.generation == v.generation and v.now < refusal.until:
-        return not (refusal.idle and v.remote is not None and v.remote.state == "idle")
     repeat = v.memory.repeats.get(step)
-    return bool(repeat and repeat[0] == digest(changes.body) and v.now < repeat[2])
+    return refused(v, step) is not None or bool(repeat and repeat[0] == digest(changes.body) and v.now < repeat[2])
 
 
 def held_until(v: View) -> float | None:
@@ -68,11 +66,9 @@ def held_until(v: View) -> float | None:
     for step in (*FIELDS, "retool"):
         changes = difference(v, v.remote, step)
         if changes is not None and held(v, step, changes):
-            refusal, repeat = v.memory.refusals.get(step), v.memory.repeats.get(step)
-            times += [t for t in (refusal.until if refusal else 0.0, repeat[2] if repeat else 0.0) if t > v.now]
-    if (due := mounts_due(v)) is not None:
-        times.append(due)
-    return min(times, default=None)
+            times.append(due(v, step))
+    times.append(mounts_due(v))
+    return min((time for time in times if time is not None), default=None)
 
 
 def notes(v: View) -> tuple[str, str] | None:

@@ -6,11 +6,12 @@ else brought about.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from managed_agents_operator.engine.looks import LookSession, LookStop, Stop
 from managed_agents_operator.engine.retiring import interrupted, retire
 from managed_agents_operator.engine.searching import SKEW
+from managed_agents_operator.engine.terms import instant
 from managed_agents_operator.engine.verdict import Ask, End, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -102,12 +103,3 @@ def as_wished(v: View, archived_at: str) -> str | None:
     if since is None or spec.ttl_seconds_after_idle is None:
         return None
     return IDLE if at >= since + timedelta(seconds=spec.ttl_seconds_after_idle) - SKEW else None
-
-
-def instant(told: str | None) -> datetime | None:
-    """The time that a text tells; None if it tells none."""
-    try:
-        time = datetime.fromisoformat(told or "")
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

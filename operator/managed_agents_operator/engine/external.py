@@ -118,10 +118,9 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A file that was uploaded, and which version of its ConfigMap or Secret it holds."""
+    """A file that was uploaded."""
 
     file: OwnFile
-    version: Version
 
 
 @dataclass(frozen=True, slots=True)

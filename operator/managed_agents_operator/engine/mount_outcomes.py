@@ -14,12 +14,15 @@ from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import Rotated, Version
 from managed_agents_operator.engine.memory import Memory, Refusal
 from managed_agents_operator.engine.mounting import entries
-from managed_agents_operator.engine.mounts import rendered, rooted, where
+from managed_agents_operator.engine.mounts import rendered, rooted, source_of, where
+from managed_agents_operator.engine.refusals import step
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import Discard, Mount, Mutation, Rotate, Unmount, Upload
 from managed_agents_operator.engine.view import View
 
 MISSING = "SecretMissing"
+SOON = 10.0
+"""Seconds until a mount is tried again that was refused for what an earlier one may have done."""
 
 
 def what_went_in(spec: SessionSpec, files: Mapping[str, Source], tokens: Mapping[str, Version]) -> dict[str, Source]:
@@ -29,9 +32,7 @@ def what_went_in(spec: SessionSpec, files: Mapping[str, Source], tokens: Mapping
         if resource.file and resource.file.file_id:
             made[resource.name] = Source(kind="File", file_id=resource.file.file_id)
         elif (ref := resource.source) is not None and (token := tokens.get(resource.name)) is not None:
-            made[resource.name] = Source(
-                kind=ref.kind, name=ref.name, key=ref.key, uid=token.uid, resource_version=token.resource_version
-            )
+            made[resource.name] = source_of(ref, token)
     return made
 
 
@@ -44,21 +45,26 @@ def _place(verdict: Mount) -> str:
     return rooted(verdict.path or f"/{verdict.source.file_id}")
 
 
+def in_effect(verdict: Mount | Unmount, remote: Remote) -> bool:
+    """Whether the answer shows what was accepted."""
+    mounts = remote.mounts or ()
+    if isinstance(verdict, Unmount):
+        return all(m.id != verdict.mount_id for m in mounts)
+    return any(m.mount_path is not None and rooted(m.mount_path) == _place(verdict) for m in mounts)
+
+
 def mounted(v: View, memory: Memory, verdict: Mutation, outcome: object, now: float) -> Memory:
     """The call was taken; whatever was refused of that mount before is forgotten."""
-    memory = replace(memory, backoff=None)
+    memory = _without(replace(memory, backoff=None), verdict)
     if isinstance(verdict, Upload):
-        return replace(_without(memory, f"upload/{verdict.mount}"), upload_doubt=None)
-    if isinstance(verdict, Discard):
-        return _without(memory, f"discard/{verdict.file_id}")
+        return replace(memory, upload_doubt=None)
     if isinstance(verdict, Rotate) and isinstance(outcome, Rotated):
-        return _rotated(v, _without(memory, f"rotate/{verdict.name}"), verdict, outcome)
-    if isinstance(verdict, Unmount):
-        stays = isinstance(outcome, Remote) and any(m.id == verdict.mount_id for m in outcome.mounts or ())
+        return _rotated(v, memory, verdict, outcome)
+    if isinstance(verdict, Unmount) and isinstance(outcome, Remote) and not in_effect(verdict, outcome):
         said = f"the API accepted that the file of {verdict.name} is taken out and did not take it out"
-        return _not_kept(v, memory, verdict, said, now) if stays else _without(memory, f"unmount/{verdict.mount_id}")
+        return _not_kept(v, memory, verdict, said, now)
     if isinstance(verdict, Mount) and isinstance(outcome, Remote):
-        return _mounted(v, _without(memory, f"mount/{verdict.name}/"), verdict, outcome, now)
+        return _mounted(v, memory, verdict, outcome, now)
     return memory
 
 
@@ -67,7 +73,7 @@ def _mounted(v: View, memory: Memory, verdict: Mount, remote: Remote, now: float
     made = {verdict.name: verdict.source}
     known, doubted = v.resource.status.resources or (), memory.doubted(verdict.id)
     told = rendered(v.resource.spec.resources, remote.mounts or (), known, made, born_with=doubted)
-    if any(m.mount_path is not None and rooted(m.mount_path) == _place(verdict) for m in remote.mounts or ()):
+    if in_effect(verdict, remote):
         return replace(memory, facts={**memory.facts, "resources": told})
     said = f"the API accepted the file of spec.resources[{verdict.name}] and did not mount it"
     return _not_kept(v, memory, verdict, said, now)
@@ -76,7 +82,7 @@ def _mounted(v: View, memory: Memory, verdict: Mount, remote: Remote, now: float
 def _not_kept(v: View, memory: Memory, verdict: Mutation, said: str, now: float) -> Memory:
     """An accepted change that the answer does not show will not be shown by doing it again at once."""
     refusal = Refusal(v.generation, now + v.terms.refused_retry, "NotKept", said)
-    return replace(memory, refusals={**memory.refusals, _step(verdict): refusal})
+    return replace(memory, refusals={**memory.refusals, step(verdict): refusal})
 
 
 def _rotated(v: View, memory: Memory, verdict: Rotate, outcome: Rotated) -> Memory:
@@ -84,20 +90,21 @@ def _rotated(v: View, memory: Memory, verdict: Rotate, outcome: Rotated) -> Memo
     ref = wish.source if wish else None
     if ref is None:
         return memory
-    version = outcome.version
-    source = Source(
-        kind=ref.kind, name=ref.name, key=ref.key, uid=version.uid, resource_version=version.resource_version
-    )
-    return replace(memory, facts={**memory.facts, "resources": entries(v, verdict.mount_id, source)})
+    told = entries(v, verdict.mount_id, source_of(ref, outcome.version))
+    return replace(memory, facts={**memory.facts, "resources": told})
 
 
 def not_mounted(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
     """The call failed. What is refused, or can't be read, holds up no other step."""
     if isinstance(verdict, Upload) and not failure.certain:
         return replace(memory, upload_doubt=(memory.fresh_after, 0))
-    if isinstance(verdict, Mount) and failure.certain:
-        memory = replace(memory, mounts_in_doubt=memory.mounts_in_doubt - {in_place(verdict)})
     until = memory.fresh_after + v.terms.refused_retry
+    if isinstance(verdict, Mount) and failure.certain:
+        if in_place(verdict) in v.memory.mounts_in_doubt:
+            # One that was sent before, and not heard of, may lie there by now, and be what this one was refused for.
+            until = memory.fresh_after + SOON
+        else:
+            memory = replace(memory, mounts_in_doubt=memory.mounts_in_doubt - {in_place(verdict)})
     if failure.reason == MISSING:
         # Whatever changes there rings, and then it is tried again.
         refusal = Refusal(v.generation, float("inf"), MISSING, failure.message)
@@ -110,7 +117,7 @@ def not_mounted(v: View, memory: Memory, verdict: Mutation, failure: Failure) ->
         refusal = Refusal(v.generation, until, "NotIdle", said, idle=True)
     else:
         refusal = Refusal(v.generation, until, "UpdateRefused", f"the API refused {_where(verdict)}: {failure.message}")
-    return replace(memory, backoff=None, refusals={**memory.refusals, _step(verdict): refusal})
+    return replace(memory, backoff=None, refusals={**memory.refusals, step(verdict): refusal})
 
 
 def _where(verdict: Mutation) -> str:
@@ -125,20 +132,8 @@ def _where(verdict: Mutation) -> str:
     return f"the file of spec.resources[{getattr(verdict, 'name', '')}]"
 
 
-def _step(verdict: Mutation) -> str:
-    match verdict:
-        case Upload():
-            return f"upload/{verdict.mount}"
-        case Mount():
-            return f"mount/{verdict.name}/{verdict.source.file_id}"
-        case Unmount():
-            return f"unmount/{verdict.mount_id}"
-        case Rotate():
-            return f"rotate/{verdict.name}"
-        case Discard():
-            return f"discard/{verdict.file_id}"
-    raise AssertionError(f"{verdict} is about no mount")
-
-
-def _without(memory: Memory, step: str) -> Memory:
-    return replace(memory, refusals={k: r for k, r in memory.refusals.items() if not k.startswith(step)})
+def _without(memory: Memory, verdict: Mutation) -> Memory:
+    """Of a mount, whichever file it was."""
+    taken = (f"mount/{verdict.name}/",) if isinstance(verdict, Mount) else ()
+    gone = {k for k in memory.refusals if k == step(verdict) or k.startswith(taken)}
+    return replace(memory, refusals={k: r for k, r in memory.refusals.items() if k not in gone})

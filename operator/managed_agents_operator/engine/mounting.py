@@ -14,6 +14,7 @@ from managed_agents_operator.api.status import MountedResource, Source
 from managed_agents_operator.engine.external import Version
 from managed_agents_operator.engine.looks import LookFile, LookSession, LookUploads
 from managed_agents_operator.engine.mounts import paired
+from managed_agents_operator.engine.refusals import OF_MOUNTS, held
 from managed_agents_operator.engine.remote import Mount as Mounted
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.uploading import doubt_due, last_arrivals, may_be_there, needed, spare
@@ -81,10 +82,12 @@ def _bring(v: View, id: str, step: Step) -> Verdict | None:
         return source
     if there is not None and source.file_id in (step.source and step.source.file_id, there.file_id):
         return _noted(v, there, source)
-    if held(v, f"mount/{name}/{source.file_id}") or (there and held(v, f"unmount/{there.id}")):
+    mount = Mount(id, name, step.wish.file.mount_path, source, MOUNTING)
+    if there is None or held(v, mount):
+        return None if held(v, mount) else mount
+    unmount = Unmount(id, there.id or "", name, MOUNTING)
+    if held(v, unmount):
         return None
-    if there is None:
-        return Mount(id, name, step.wish.file.mount_path, source, MOUNTING)
     if step.wish.file.file_id:
         # It must not be taken out for one that does not exist.
         look = LookFile(step.wish.file.file_id)
@@ -93,7 +96,7 @@ def _bring(v: View, id: str, step: Step) -> Verdict | None:
             return None
         if v.seen(look) is None:
             return Ask(look, MOUNTING)
-    return Unmount(id, there.id or "", name, MOUNTING)
+    return unmount
 
 
 def _noted(v: View, there: Mounted, source: Source) -> Rest:
@@ -114,22 +117,20 @@ def _superfluous(v: View, id: str, remote: Remote) -> Verdict | None:
     known = _entries(v)
     for mount in others:
         entry = known.get(mount.id)
-        if entry and entry.source is not None and mount.type in (None, "file") and not held(v, f"unmount/{mount.id}"):
-            return Unmount(id, mount.id or "", entry.name, MOUNTING)
+        if entry and entry.source is not None and mount.type in (None, "file"):
+            unmount = Unmount(id, mount.id or "", entry.name, MOUNTING)
+            if not held(v, unmount):
+                return unmount
     return None
 
 
 def _token(v: View, id: str, remote: Remote) -> Verdict | None:
     """A repository whose token is not that of its Secret any more."""
     for wish, mount in paired(v.resource.spec.resources, remote.mounts or ())[0]:
-        if (
-            wish.github_repository
-            and mount
-            and mount.id
-            and _stale(v, wish, mount)
-            and not held(v, f"rotate/{wish.name}")
-        ):
-            return Rotate(id, mount.id, wish.name, MOUNTING)
+        if wish.github_repository and mount and mount.id and _stale(v, wish, mount):
+            rotate = Rotate(id, mount.id, wish.name, MOUNTING)
+            if not held(v, rotate):
+                return rotate
     return None
 
 
@@ -177,18 +178,9 @@ def _entries(v: View) -> dict[str | None, MountedResource]:
     return {entry.id: entry for entry in v.resource.status.resources or () if entry.id}
 
 
-def held(v: View, step: str) -> bool:
-    """Whether a step was refused for this generation and is not to be tried yet."""
-    refusal = v.memory.refusals.get(step)
-    if refusal is None or refusal.generation != v.generation or v.now >= refusal.until:
-        return False
-    return not (refusal.idle and v.remote is not None and v.remote.state == "idle")
-
-
 def mounts_due(v: View) -> float | None:
     """When the next step that was refused may be tried again (monotonic); None if none was."""
-    steps = ("mount/", "unmount/", "rotate/", "upload/", "discard/")
-    times = [r.until for step, r in v.memory.refusals.items() if step.startswith(steps)]
+    times = [r.until for step, r in v.memory.refusals.items() if step.startswith(OF_MOUNTS)]
     times += [at + v.terms.refused_retry for at in v.memory.no_files.values()]
     times += [last_arrivals(v)] if may_be_there(v) else []
     times += [due] if (due := doubt_due(v)) is not None else []

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from managed_agents_operator.api.resources import Resource
+from managed_agents_operator.api.resources import ContentRef, Resource
 from managed_agents_operator.api.session import SessionSpec
 from managed_agents_operator.api.status import MountedResource, Source
 from managed_agents_operator.engine.claim import digest
+from managed_agents_operator.engine.external import Version
+from managed_agents_operator.engine.looks import Content
 from managed_agents_operator.engine.remote import Mount
 
 UPLOADS = "/mnt/session/uploads"
@@ -112,6 +114,18 @@ def _entry(name: str, mount: Mount, source: Source | None) -> Entry:
         "source": source.model_dump(mode="json", by_alias=True, exclude_none=True) if source is not None else None,
     }
     return {k: v for k, v in known.items() if v is not None}
+
+
+def source_of(ref: ContentRef, version: Version | Content, file_id: str | None = None) -> Source:
+    """What went into a mount: one version of a ConfigMap or Secret, and the upload that holds it."""
+    return Source(
+        kind=ref.kind,
+        name=ref.name,
+        key=ref.key,
+        uid=version.uid,
+        resource_version=version.resource_version,
+        file_id=file_id,
+    )
 
 
 def declared_files(spec: SessionSpec) -> tuple[str, ...] | None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from managed_agents_operator.engine.conditions import IN_SYNC, READY
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Created
+from managed_agents_operator.engine.outcomes import kept
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.verdict import End, Interrupt, Mount, Mutation, Rotate, Send, Unmount, Update
 from managed_agents_operator.engine.view import View
@@ -36,8 +37,8 @@ class News:
 
 
 def of_call(view: View, verdict: Mutation, outcome: object) -> News | None:
-    """What a call came to; None where it failed, where it is no news, or where status tells it."""
-    if isinstance(outcome, Failure):
+    """What a call came to; None where it failed or was not kept, where it is no news, or where status tells it."""
+    if isinstance(outcome, Failure) or (isinstance(outcome, Remote) and not kept(view, verdict, outcome)):
         return None
     match verdict:
         case Update() if verdict.step != "adopt":

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from managed_agents_operator.engine.adopting import not_there
 from managed_agents_operator.engine.claiming import record, searched
 from managed_agents_operator.engine.ending import lost, terminal
 from managed_agents_operator.engine.looks import Absent, LookSession
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.searching import SEARCHING
-from managed_agents_operator.engine.verdict import Ask, Release, Report, Rest, Verdict
+from managed_agents_operator.engine.verdict import Ask, Release, Rest, Verdict
 from managed_agents_operator.engine.view import View
 from managed_agents_operator.engine.watching import asked, missing, rest, stopped, unseen
 
@@ -59,10 +60,7 @@ def _first_sight(v: View, id: str) -> Verdict:
         return Rest(None, facts={**dict.fromkeys(FORGOTTEN), "id": id})
     if v.saw(look, Absent) is None:
         return Ask(look)
-    message = (
-        f"the operator's key sees no session {id}: mend spec.sessionId, or give the operator a key of its workspace"
-    )
-    return Rest(Report("InvalidSpec", message, "Observing", OBSERVING), until=v.now + v.terms.refused_retry)
+    return not_there(v, id, "Observing", OBSERVING)
 
 
 def _as_observer(verdict: Verdict) -> Verdict:

@@ -16,7 +16,7 @@ from managed_agents_operator.engine.kickoff import refused_status, sent_status
 from managed_agents_operator.engine.learning import LONGEST_PAUSE, failed
 from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED, Memory, Refusal, kick_key
-from managed_agents_operator.engine.mount_outcomes import in_place, mounted, not_mounted, what_went_in
+from managed_agents_operator.engine.mount_outcomes import in_effect, in_place, mounted, not_mounted, what_went_in
 from managed_agents_operator.engine.mounts import rendered
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.remote import Remote
@@ -113,10 +113,7 @@ def _created(v: View, memory: Memory, made: Made) -> Memory:
 def _updated(v: View, memory: Memory, verdict: Update, remote: Remote, now: float) -> Memory:
     """An accepted change that the answer does not show will not be shown by doing it again."""
     refusals = {k: r for k, r in memory.refusals.items() if k != verdict.step}
-    kept = all(difference(v, remote, step) is None for step in _steps(verdict))
-    if verdict.step == "adopt":
-        kept = remote.marker is not None and remote.marker.uid == v.uid
-    if not kept:
+    if not _kept(v, verdict, remote):
         said = f"the API accepted a change of {', '.join(verdict.changes.fields)} and did not keep it"
         until = now + v.terms.refused_retry
         refusals |= {s: Refusal(v.generation, until, "NotKept", said) for s in _steps(verdict)}
@@ -125,6 +122,19 @@ def _updated(v: View, memory: Memory, verdict: Update, remote: Remote, now: floa
     again = now + (0.0 if times == 0 else doubled(5.0, times, LONGEST_PAUSE))
     repeats = {**memory.repeats, verdict.step: (mark, times + 1, again)}
     return replace(memory, refusals=refusals, repeats=repeats)
+
+
+def kept(v: View, verdict: Mutation, remote: Remote) -> bool:
+    """Whether the answer to an accepted change shows it."""
+    if isinstance(verdict, Mount | Unmount):
+        return in_effect(verdict, remote)
+    return not isinstance(verdict, Update) or _kept(v, verdict, remote)
+
+
+def _kept(v: View, verdict: Update, remote: Remote) -> bool:
+    if verdict.step == "adopt":
+        return remote.marker is not None and remote.marker.uid == v.uid
+    return all(difference(v, remote, step) is None for step in _steps(verdict))
 
 
 def _same(memory: Memory, step: str, mark: str) -> bool:
@@ -173,10 +183,6 @@ def _send_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -
     return replace(memory, backoff=None, facts=facts, refusals={**memory.refusals, "kickoff": refusal})
 
 
-def _mount_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
-    return not_mounted(v, memory, verdict, failure)
-
-
 def _update_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
     if failure.consequence is not Consequence.REFUSED or not isinstance(verdict, Update):
         return memory
@@ -195,8 +201,12 @@ def _update_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure)
 def _end_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
     if failure.consequence is not Consequence.REFUSED:
         return memory
+    memory = replace(memory, poll_at=0.0)
+    if v.remote is None or v.remote.id != getattr(verdict, "id", None) or not v.remote.terminal:
+        # It may work again, which is seen by the next look; that it can't be ended is told of one that has ended.
+        return memory
     refusal = Refusal(v.generation, 0.0, failure.reason, failure.message)
-    return replace(memory, refusals={**memory.refusals, "end": refusal}, poll_at=0.0)
+    return replace(memory, refusals={**memory.refusals, "end": refusal})
 
 
 def _keep(v: View, memory: Memory, verdict: Mutation, failure: Failure) -> Memory:
@@ -208,9 +218,9 @@ _FAILED: dict[type, Callable[[View, Memory, Mutation, Failure], Memory]] = {
     Send: _send_failed,
     Update: _update_failed,
     End: _end_failed,
-    Upload: _mount_failed,
-    Mount: _mount_failed,
-    Unmount: _mount_failed,
-    Rotate: _mount_failed,
-    Discard: _mount_failed,
+    Upload: not_mounted,
+    Mount: not_mounted,
+    Unmount: not_mounted,
+    Rotate: not_mounted,
+    Discard: not_mounted,
 }

@@ -187,10 +187,7 @@ class Reconciler:
             await self._guardian.guard(cell, view, verdict)
             return NOW
         if isinstance(verdict, Release):
-            self._turns.drop(cell)
-            await self._guardian.release(cell, view, verdict)
-            # An observer lives on.
-            return None if view.deleting else NOW
+            return await self._release(cell, view, verdict)
         if isinstance(verdict, Record):
             noted = replace(cell.memory, created=verdict.created)
             if not unwritten(cell.status, noted):
@@ -204,6 +201,12 @@ class Reconciler:
             cell.memory = replace(cell.memory, facts=facts, allows=True)
             return await self._write_down(cell)
         return await self._mutate(cell, view, verdict)
+
+    async def _release(self, cell: Cell, view: View, verdict: Release) -> float | None:
+        self._turns.drop(cell)
+        await self._guardian.release(cell, view, verdict)
+        # An observer lives on.
+        return None if view.deleting else NOW
 
     async def _mutate(self, cell: Cell, view: View, verdict: Mutation) -> float | None:
         """One call; its permit is used up before it is made, and its answer is the new observation."""
@@ -242,10 +245,7 @@ class Reconciler:
             view = self._view(cell)
             verdict = decide(view)
         if isinstance(verdict, Release) and not unwritten(cell.status, cell.memory):
-            self._turns.drop(cell)
-            await self._guardian.release(cell, view, verdict)
-            # An observer lives on.
-            return None if view.deleting else NOW
+            return await self._release(cell, view, verdict)
         boot = self._clock.boottime()
         again = await self._say(cell, view, verdict)
         cell.memory = recorded(cell.memory, cell.status, boot, self._terms.permit_life)

@@ -58,6 +58,15 @@ def begin(v: View) -> Verdict:
     )
 
 
+def making_room(v: View, report: Report) -> bool:
+    """Whether the session in status is to make room for another one: its turn is not the one to wait for."""
+    if v.id is None or v.adopting or v.deleting:
+        return False
+    if v.resource.spec.archived or v.resource.spec.management_policy != "Full":
+        return False
+    return v.replacing or _asked_for(v) or report.ready == REPLACING.ready
+
+
 def _asked_for(v: View) -> bool:
     spec, made_from = v.resource.spec, v.resource.status.created_from
     differs = (made_from is not None and made_from != v.digest) or told_otherwise(v)

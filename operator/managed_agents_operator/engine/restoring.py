@@ -10,6 +10,7 @@ from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.claiming import CREATING, claim_afresh, record, repair
 from managed_agents_operator.engine.drift import difference, held, marker_change
 from managed_agents_operator.engine.looks import Found, LookOwner, LookSession
+from managed_agents_operator.engine.refusals import waits
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.searching import oldest_live, proved_gone, seek
 from managed_agents_operator.engine.uploading import contents
@@ -66,10 +67,10 @@ def _made_for(one: Remote, uid: str) -> bool:
 
 def _owner_lives(v: View, one: Remote) -> bool | Ask:
     """Whether the session belongs to another resource of this cluster that is still there."""
-    parts = ((one.marker.owner if one.marker else None) or "").split("/")
-    if len(parts) != 3 or parts[0] != v.process.cluster:
+    cluster, namespace, name = (one.marker.place if one.marker else None) or ("", "", "")
+    if cluster != v.process.cluster:
         return False
-    look = LookOwner(parts[1], parts[2])
+    look = LookOwner(namespace, name)
     there = v.saw(look, str)
     return Ask(look) if there is None else bool(there)
 
@@ -90,16 +91,9 @@ def _take_over(v: View, claim: Claim, id: str) -> Verdict:
     if changes is None:
         return repair(v)
     if held(v, "metadata", changes):
-        return _waits(v)
+        # Nothing else is done to it before it takes its keys.
+        return waits(v, "metadata", TAKING_OVER)
     return Update(remote.id, changes, "metadata", TAKING_OVER) if v.fresh(remote) else Ask(LookSession(remote.id))
-
-
-def _waits(v: View) -> Rest:
-    """The session does not take its keys now; nothing else is done to it before it does."""
-    refusal, repeat = v.memory.refusals.get("metadata"), v.memory.repeats.get("metadata")
-    times = [t for t in (refusal.until if refusal else 0.0, repeat[2] if repeat else 0.0) if t > v.now]
-    report = Report(None, "", refusal.reason, refusal.message) if refusal else TAKING_OVER
-    return Rest(report, until=min(times, default=None))
 
 
 def _owned_elsewhere(id: str) -> Rest:

@@ -7,12 +7,13 @@ Used by the rungs of claiming.py and deletion.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.looks import Absent, Found, LookAgent, LookSearch, LookSession
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.terms import rfc3339
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -150,9 +151,4 @@ def _since(v: View, claim: Claim | None) -> str:
     made = (claim.made if claim else None) or v.resource.metadata.creation_timestamp
     if made.tzinfo is None:
         made = made.replace(tzinfo=UTC)
-    return rfc3339(made - SKEW)
-
-
-def rfc3339(time: datetime) -> str:
-    """A time as claims and the API write it."""
-    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return rfc3339(made - SKEW, "seconds")

@@ -15,6 +15,7 @@ from managed_agents_operator.engine.drift import difference
 from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.memory import Memory
 from managed_agents_operator.engine.mounts import rendered
+from managed_agents_operator.engine.replacing import making_room
 from managed_agents_operator.engine.verdict import Report
 from managed_agents_operator.engine.view import View
 
@@ -98,7 +99,7 @@ def conclude(before: Mapping[str, Any], v: View, report: Report | None, projecti
     now = v.wall.astimezone(UTC).replace(microsecond=0)
     if report is not None:
         after["observedGeneration"] = v.generation
-        rows = conditions(was, report, _finished(after, was, report), v.generation, now)
+        rows = conditions(was, report, _finished(after, was, report, v), v.generation, now)
         after["conditions"] = [c.model_dump(mode="json", by_alias=True, exclude_none=True) for c in rows]
     if _lasting(after) == _lasting(before):
         return dict(before)
@@ -185,10 +186,15 @@ def _heeded(v: View, asked_at: float) -> bool:
     return newest is not None and newest.seen_at >= asked_at
 
 
-def _finished(after: Status, before: tuple[Condition, ...], report: Report) -> str | None:
-    """Over for good once it ended; a pause at the budget is over only until it goes on."""
+def _finished(after: Status, before: tuple[Condition, ...], report: Report, v: View) -> str | None:
+    """Over for good once it ended; a pause at the budget is over only until it goes on.
+
+    While another session is to take the place of this one, it is the turn of that one which is not over.
+    """
     if (after.get("kickoff") or {}).get("state") != "Sent":
         return None
+    if making_room(v, report):
+        return "Running" if v.resource.spec.initial_events else None
     was = next((c for c in before if c.type == "Finished"), None)
     if was is not None and was.status == "True" and was.reason != "BudgetReached":
         return was.reason

@@ -1,4 +1,4 @@
-"""Who decides, by what bounds of time, and how times are written.
+"""Who decides, by what bounds of time, and how times are written and read.
 
 Part of every `View`; the composition root makes `Process` and `Terms` from the settings.
 """
@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 
-def rfc3339(time: datetime) -> str:
-    """A time in UTC with all its digits."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def rfc3339(time: datetime, digits: Literal["seconds", "microseconds"] = "microseconds") -> str:
+    """A time in UTC."""
+    return time.astimezone(UTC).isoformat(timespec=digits).replace("+00:00", "Z")
+
+
+def instant(told: str | None) -> datetime | None:
+    """The time that a text tells, None if it tells none; without a zone it is UTC."""
+    try:
+        time = datetime.fromisoformat(told or "")
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

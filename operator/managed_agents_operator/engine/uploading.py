@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from managed_agents_operator.api.resources import Resource
 from managed_agents_operator.api.status import Source
 from managed_agents_operator.engine.looks import Content, LookContents, LookUploads, OwnFile
+from managed_agents_operator.engine.mounts import source_of
 from managed_agents_operator.engine.pauses import doubled
+from managed_agents_operator.engine.refusals import held, upload_step
 from managed_agents_operator.engine.verdict import Ask, Discard, Guard, Report, Rest, Upload, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -68,20 +70,14 @@ def _source(v: View, wish: Resource, content: Content, report: Report) -> Source
         return Ask(LookUploads(EVER), report)
     own = next((f for f in v.sight.uploads if (f.mount, f.digest) == (wish.name, content.digest)), None)
     if own is not None:
-        return Source(
-            kind=ref.kind,
-            name=ref.name,
-            key=ref.key,
-            uid=content.uid,
-            resource_version=content.resource_version,
-            file_id=own.id,
-        )
-    if _refused_until(v, wish) is not None:
+        return source_of(ref, content, own.id)
+    upload = Upload(wish.name, content.digest, report)
+    if held(v, upload):
         return None
     # One without an answer may be there, or still come: it is looked for as long as it may.
     if (due := doubt_due(v)) is not None:
         return Ask(LookUploads(v.now), report) if v.now >= due else None
-    return Upload(wish.name, content.digest, report)
+    return upload
 
 
 def _announced(v: View, report: Report) -> Guard:
@@ -105,17 +101,11 @@ def doubt_due(v: View) -> float | None:
 
 def _refused(v: View, wish: Resource) -> Rest:
     """Before a session is made: what keeps a file from being uploaded."""
-    refusal = v.memory.refusals.get(f"upload/{wish.name}")
+    refusal = v.memory.refusals.get(upload_step(wish.name))
     message = refusal.message if refusal else "whether a file was uploaded is not known: it is looked for first"
     report = Report("Pending", message, refusal.reason if refusal else "Progressing", message)
     until = refusal.until if refusal else doubt_due(v)
     return Rest(report, until=until if until is not None and until < float("inf") else None)
-
-
-def _refused_until(v: View, wish: Resource) -> float | None:
-    refusal = v.memory.refusals.get(f"upload/{wish.name}")
-    known = refusal is not None and refusal.generation == v.generation and v.now < refusal.until
-    return refusal.until if refusal is not None and known else None
 
 
 def spare(v: View, report: Report | None) -> Verdict | None:
@@ -131,7 +121,8 @@ def spare(v: View, report: Report | None) -> Verdict | None:
     if not v.deleting and late <= v.now and v.sight.uploads_at < late:
         return Ask(LookUploads(late), report)
     used = {e.source.file_id for e in v.resource.status.resources or () if e.source} if not v.deleting else set()
-    return next((Discard(f.id, report) for f in _by_age(v.sight.uploads) if f.id not in used and _free(v, f)), None)
+    waste = (Discard(file.id, report) for file in _by_age(v.sight.uploads) if file.id not in used)
+    return next((discard for discard in waste if not held(v, discard)), None)
 
 
 def last_arrivals(v: View) -> float:
@@ -141,11 +132,6 @@ def last_arrivals(v: View) -> float:
 
 def _by_age(files: tuple[OwnFile, ...]) -> list[OwnFile]:
     return sorted(files, key=lambda f: f.id)
-
-
-def _free(v: View, file: OwnFile) -> bool:
-    refusal = v.memory.refusals.get(f"discard/{file.id}")
-    return refusal is None or v.now >= refusal.until
 
 
 def may_be_there(v: View) -> bool:

@@ -10,7 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import ClaudeError
+from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
@@ -106,3 +108,10 @@ class Batches(Generic[Wish]):
                 served, self._under_way, self._began = self._under_way, {}, None
                 for uid in served:
                     self._ring(uid)
+
+
+async def turn(client: Client, name: str) -> None:
+    """Wait for a place in the budget for one page of a listing."""
+    if client.budget is not None:
+        ticket = await client.budget.requests.wait(name, "", Priority.USER)
+        ticket.spend()

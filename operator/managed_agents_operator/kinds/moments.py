@@ -6,7 +6,9 @@ The API server refuses a whole status for one timestamp that is none, so that no
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC
+
+from managed_agents_operator.engine.terms import instant
 
 _STRICT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII)
 
@@ -21,12 +23,3 @@ def moment(told: str | None) -> str | None:
     except OverflowError:
         return None
     return told if _STRICT.fullmatch(told) else mended
-
-
-def instant(told: str | None) -> datetime | None:
-    """The time that a text tells, None if it tells none; without a zone it is UTC."""
-    try:
-        time = datetime.fromisoformat(told or "")
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

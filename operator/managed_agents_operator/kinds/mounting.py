@@ -12,7 +12,7 @@ from managed_agents_operator.api.session import Session
 from managed_agents_operator.claude.errors import BadRequest, ClaudeError, NotFound, Unclear
 from managed_agents_operator.claude.models import SessionResource
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.external import Discarded, Rotated, Uploaded, Version
+from managed_agents_operator.engine.external import Discarded, Rotated, Uploaded
 from managed_agents_operator.engine.looks import Absent, OwnFile
 from managed_agents_operator.engine.ports import Sources
 from managed_agents_operator.engine.remote import Remote
@@ -54,7 +54,7 @@ class Mounting:
         line.circuit.succeeded("write")
         file = OwnFile(answer.value.id, mount, digest)
         self._uploads.added(uid, file)
-        return Uploaded(file, Version(found.uid, found.resource_version))
+        return Uploaded(file)
 
     async def mount(self, id: str, file_id: str, path: str | None) -> Remote | Absent | Failure:
         """`POST /v1/sessions/{id}/resources`."""

@@ -160,7 +160,7 @@ class Observatory:
         if self._roster.tracks(id):
             return True
         marker = Marker.parse({k: str(v) for k, v in metadata.items()})
-        return marker is not None and (self._roster.knows(marker.uid) or self._made_here(marker.owner))
+        return marker is not None and (self._roster.knows(marker.uid) or self._namespace(marker) is not None)
 
     def missed(self, expected: Iterable[str], listed: Mapping[str, float], began: float) -> None:
         """A whole listing is over: those that it should have shown and did not are to be looked at."""
@@ -202,17 +202,16 @@ class Observatory:
         for id in listed:
             one = self.snapshot(id)
             marker = one.marker if one is not None and not one.terminal else None
-            if marker is not None and self._served(marker.owner) and not self._roster.knows(marker.uid):
+            namespace = self._namespace(marker) if marker is not None else None
+            if marker is None or namespace is None or self._roster.knows(marker.uid):
+                continue
+            if not self._namespaces or namespace in self._namespaces:
                 found[id] = marker.owner or ""
         return found
 
-    def _served(self, owner: str | None) -> bool:
-        parts = (owner or "").split("/")
-        return self._made_here(owner) and (not self._namespaces or parts[1] in self._namespaces)
-
-    def _made_here(self, owner: str | None) -> bool:
-        parts = (owner or "").split("/")
-        return parts[0] == self._cluster and len(parts) == 3
+    def _namespace(self, marker: Marker) -> str | None:
+        """That of a session of this cluster."""
+        return marker.place[1] if marker.place is not None and marker.place[0] == self._cluster else None
 
     # what is kept of them
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,14 +16,13 @@ from pydantic import ValidationError
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import BadRequest, NotFound
 from managed_agents_operator.claude.models import Session
-from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.claim import Marker
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.looks import Found, LookSearch
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.kinds.batches import KEPT_SECONDS, Batches
+from managed_agents_operator.engine.terms import instant
+from managed_agents_operator.kinds.batches import KEPT_SECONDS, Batches, turn
 from managed_agents_operator.kinds.circuit import Circuit
-from managed_agents_operator.kinds.moments import instant
 from managed_agents_operator.kinds.projection import remote
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,11 @@ class Searches:
     async def _whole_listing(self, batch: dict[str, LookSearch], agent: str | None, since: str | None) -> None:
         listing = _Listing({uid for look in batch.values() for uid in look.uids}, self._monotonic())
         pages = self._client.iterate_sessions(
-            agent_id=agent, created_at_gte=since, include_archived=True, order="asc", before_page=self._turn
+            agent_id=agent,
+            created_at_gte=since,
+            include_archived=True,
+            order="asc",
+            before_page=partial(turn, self._client, "search"),
         )
         asked_at = listing.began
         async for page in pages:
@@ -90,11 +94,6 @@ class Searches:
             self._keeps(True)
         listing.matches = [self._seen(one) for one in listing.matches]
         self._found |= listing.found(batch)
-
-    async def _turn(self) -> None:
-        if self._client.budget is not None:
-            ticket = await self._client.budget.requests.wait("search", "", Priority.USER)
-            ticket.spend()
 
 
 class _Listing:

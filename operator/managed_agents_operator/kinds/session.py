@@ -34,6 +34,7 @@ from managed_agents_operator.engine.looks import Absent, Look
 from managed_agents_operator.engine.memory import PERMIT_EXPIRED
 from managed_agents_operator.engine.ports import Sources, Writer
 from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.terms import rfc3339
 from managed_agents_operator.kinds import request, sources
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.connection import Connection
@@ -219,8 +220,7 @@ class SessionKind:
         line.circuit.succeeded("write")
         if answer.value is not None:
             return line.observatory.put(answer.value, line.clock.monotonic(), answer.workspace)
-        self.take(creates=False)
-        return await line.read(line.get(id))
+        return await line.get_on_credit(id)
 
     async def send(self, resource: Session, id: str, still: Callable[[], bool]) -> Sent | Failure:
         """`POST /v1/sessions/{id}/events` with all first events."""
@@ -238,8 +238,7 @@ class SessionKind:
         except ClaudeError as error:
             return line.failed(error, "write")
         line.circuit.succeeded("write")
-        at = line.clock.wall().isoformat(timespec="microseconds").replace("+00:00", "Z")
-        return Sent(tuple(e.id for e in answer.value if e.id), at)
+        return Sent(tuple(e.id for e in answer.value if e.id), rfc3339(line.clock.wall()))
 
     async def delete(self, id: str, how: str) -> Remote | Absent | Failure:
         """`POST /v1/sessions/{id}/archive`, or `DELETE /v1/sessions/{id}`."""

@@ -11,13 +11,13 @@ import logging
 import re
 from bisect import bisect_left, insort
 from collections.abc import Callable
+from functools import partial
 
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.models import File
-from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.looks import LookUploads, OwnFile
-from managed_agents_operator.kinds.batches import Batches
+from managed_agents_operator.kinds.batches import Batches, turn
 from managed_agents_operator.kinds.circuit import Circuit
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class Uploads:
         self._fresh = {id: word for id, word in self._fresh.items() if word[1] >= began - LAG_SECONDS}
         files: dict[str, str] = {}
         workspace: str | None = None
-        async for page in self._client.files.iterate(before_page=self._turn):
+        async for page in self._client.files.iterate(before_page=partial(turn, self._client, "uploads")):
             workspace = page.workspace or workspace
             files |= {file.id: name for file in page.value.items if (name := self._ours(file))}
         for id, (name, _) in self._fresh.items():
@@ -171,11 +171,6 @@ class Uploads:
         if (file.scope and file.scope.id) or not (file.filename or "").startswith(self._prefix):
             return None
         return file.filename
-
-    async def _turn(self) -> None:
-        if self._client.budget is not None:
-            ticket = await self._client.budget.requests.wait("uploads", "", Priority.USER)
-            ticket.spend()
 
 
 def _cuts(rest: str) -> list[str]:

@@ -189,6 +189,15 @@ class Cluster:
         except ValueError:
             raise ClusterUnreachable(f"the API server's answer {status} can't be read") from None
 
+    async def pages(self, path: str, accept: str = JSON, limit: int = 500) -> AsyncIterator[dict[str, Any]]:
+        """A list, page by page. Raises as `call` does."""
+        more = ""
+        while True:
+            page = await self.call("GET", path, params={"limit": str(limit), "continue": more}, accept=accept)
+            yield page
+            if not (more := page["metadata"].get("continue", "")):
+                return
+
     async def _ask(self, method: str, path: str, ask: dict[str, Any]) -> tuple[int, bytes]:
         if (data := ask["data"]) is not None and len(data) > _LARGE:
             ask = {**ask, "data": io.BytesIO(data)}

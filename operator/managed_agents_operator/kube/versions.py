@@ -47,6 +47,7 @@ class Versions:
         self._cluster = cluster
         self._kind = kind
         self._namespace = namespace
+        self._path = object_path("", "v1", PLURALS[kind], namespace)
         self._backoffs = backoffs
         self._jitter = jitter
         self._there: dict[tuple[str, str], tuple[str, str]] = {}
@@ -102,22 +103,14 @@ class Versions:
 
     async def _list(self, on_change: OnChange) -> None:
         found: dict[tuple[str, str], tuple[str, str]] = {}
-        more = ""
-        while True:
-            page = await self._cluster.call(
-                "GET",
-                object_path("", "v1", PLURALS[self._kind], self._namespace),
-                params={"limit": "500", "continue": more},
-                accept=METADATA_LIST,
-            )
+        position: str | None = None
+        async for page in self._cluster.pages(self._path, METADATA_LIST):
             found.update(_seen(item) for item in (page.get("items") or ()))
-            more = page["metadata"].get("continue", "")
-            if not more:
-                break
+            position = page["metadata"]["resourceVersion"]
         changed = {key for key in self._there.keys() | found.keys() if self._there.get(key) != found.get(key)}
         if not self._listed:
             changed, self._read_before_listed = self._read_before_listed, set()
-        self._there, self._position, self._listed = found, page["metadata"]["resourceVersion"], True
+        self._there, self._position, self._listed = found, position, True
         for namespace, name in sorted(changed):
             on_change(self._kind, namespace, name)
 
@@ -128,8 +121,7 @@ class Versions:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(int(_STREAM_SECONDS * (1 + self._jitter() / 4))),
         }
-        path = object_path("", "v1", PLURALS[self._kind], self._namespace)
-        stream = self._cluster.stream(path, params=params, accept=METADATA, on_open=opened)
+        stream = self._cluster.stream(self._path, params=params, accept=METADATA, on_open=opened)
         async with contextlib.aclosing(stream) as events:
             async for event in events:
                 self._position = event["object"]["metadata"]["resourceVersion"]

@@ -59,7 +59,7 @@ class Writer:
     async def list_pages(self, limit: int = 500) -> AsyncIterator[list[dict[str, Any]]]:
         """Every object, `limit` to a page. Raises `Expired` when reading the pages took the server too long."""
         for namespace in self._scopes:
-            async for page in self._pages(namespace, limit, JSON):
+            async for page in self._cluster.pages(object_path(*self._kind, namespace), JSON, limit):
                 yield page["items"]
 
     async def snapshot(self) -> Snapshot:
@@ -67,23 +67,13 @@ class Writer:
         objects: dict[str, tuple[str, str, int]] = {}
         versions = []
         for namespace in self._scopes:
-            async for page in self._pages(namespace, 500, METADATA_LIST):
+            async for page in self._cluster.pages(object_path(*self._kind, namespace), METADATA_LIST):
                 versions.append(int(page["metadata"]["resourceVersion"]))
                 for item in page["items"]:
                     metadata = item["metadata"]
                     where = (metadata["namespace"], metadata["name"], int(metadata["resourceVersion"]))
                     objects[metadata["uid"]] = where
         return Snapshot(objects, min(versions))
-
-    async def _pages(self, namespace: str | None, limit: int, accept: str) -> AsyncIterator[dict[str, Any]]:
-        path = object_path(*self._kind, namespace)
-        more = ""
-        while True:
-            page = await self._cluster.call("GET", path, params={"limit": str(limit), "continue": more}, accept=accept)
-            yield page
-            more = page["metadata"].get("continue", "")
-            if not more:
-                return
 
     async def _patch(self, path: str, patch: Mapping[str, Any], resource_version: str) -> dict[str, Any]:
         # The API server ignores a uid in a merge patch, but takes the version as a precondition.

@@ -14,10 +14,13 @@ from managed_agents_operator.engine.memory import PERMIT_EXPIRED
 
 
 class Calls(Outlook):
-    """What a process knows, and how it asks for more."""
+    """What a process knows, and how it asks for more. `asked` counts the calls that are to change something."""
+
+    asked = 0
 
     async def _post(self, name: str, still: Callable[[], bool], call: Callable[[], Any]) -> Any:
         """A call that must not happen twice: it may be on its way for as long as CREATE_TIMEOUT, without us."""
+        self.asked += 1
         if fault := await gate(name, done=False):
             return FAILURES[fault]
         if refused := self.refused():
@@ -34,6 +37,7 @@ class Calls(Outlook):
 
     async def _call(self, name: str, call: Callable[[], Any]) -> Any:
         """One call: refused before it had an effect, carried out, or carried out and not answered."""
+        self.asked += 1
         if fault := await gate(name, done=False):
             return FAILURES[fault]
         if refused := self.refused():

@@ -213,3 +213,10 @@ class ClusterWriter:
         if await gate(call, done=True):
             raise ClusterUnreachable("the answer of the API server was lost")
         return answer
+
+
+class Quiet:
+    """Events that nobody reads."""
+
+    def publish(self, *_: Any) -> None:
+        pass

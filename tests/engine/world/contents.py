@@ -83,7 +83,7 @@ class Contents(Calls):
         read = await self._read_now(resource, mount)
         if isinstance(read, Failure):
             return read
-        content, version = read
+        content, _ = read
         if digest_of(content) != digest:
             return AGAIN
         name = upload_name(resource.metadata.uid, mount, digest)
@@ -92,7 +92,7 @@ class Contents(Calls):
         if isinstance(answer, Failure):
             return answer
         self.inventory.uploaded(answer)
-        return Uploaded(OwnFile(answer.id, mount, digest), version)
+        return Uploaded(OwnFile(answer.id, mount, digest))
 
     async def mount(self, id: str, file_id: str, path: str | None) -> Remote | Absent | Failure:
         return self._seen_after(id, await self._call("mount", lambda: self._api.mount(id, file_id, path)))

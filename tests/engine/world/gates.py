@@ -36,6 +36,8 @@ class Running:
         self._pass = pass_
         self.at: Gate | None = None
         self.result: Any = None
+        self.asked = 0
+        """How many calls it made that were to change something."""
 
     def go_on(self, fault: Fault | None = None) -> bool:
         """Up to the next gate; True when it is over, and `result` is what it answered."""

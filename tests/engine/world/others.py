@@ -60,6 +60,3 @@ class Others:
     def unmount_outside(self: FakeApi, id: str, rid: str) -> None:
         session = self.sessions[id]
         session.mounts = [m for m in session.mounts if m.id != rid or m.type != "file"]
-
-    def delete_file_outside(self: FakeApi, id: str) -> None:
-        self.files.there.pop(id, None)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 from tests.engine.world.api import FakeApi
 from tests.engine.world.bridge import Kind
 from tests.engine.world.clock import FakeClock
-from tests.engine.world.cluster import Cluster, ClusterWriter
+from tests.engine.world.cluster import Cluster, ClusterWriter, Quiet
 from tests.engine.world.gates import Fault, Gate, Running
 from tests.engine.world.inventory import CLUSTER_ID, refers_to
 
@@ -22,13 +21,6 @@ from managed_agents_operator.engine.errors import ObjectGone
 from managed_agents_operator.engine.reconcile import Reconciler
 from managed_agents_operator.engine.telling import Pace, Scribe
 from managed_agents_operator.engine.terms import Process, Terms
-
-
-class Quiet:
-    """Events that nobody reads."""
-
-    def publish(self, *_: Any) -> None:
-        pass
 
 
 class Operator:
@@ -148,12 +140,15 @@ class Operator:
             fault = fault or self._trouble(self, running.at)
         if uid not in self.running:
             return None
+        before = self.kind.asked
         try:
             with self._history.acting(self.cells[uid].body if uid in self.cells else None):
                 over = running.go_on(fault)
         except BaseException:
             self.running.pop(uid, None)
             raise
+        running.asked += self.kind.asked - before
+        assert running.asked <= 1, f"{uid}: more than one change at the API in one pass"
         if not over:
             return running.at
         del self.running[uid]
@@ -171,6 +166,8 @@ class Operator:
                 return await self._reconciler.reconcile(cell)
             except ObjectGone:
                 cell.gone = True
+                # The keeper goes on at once: what this very pass made for it may have to end.
+                self.running[cell.uid].asked = 0
         again = await self._reconciler.disown(cell)
         if again is None:
             self.cells.pop(cell.uid, None)

@@ -75,10 +75,6 @@ class World:
             return None
         return due.what
 
-    def close_budget(self) -> None:
-        """Nobody is given a turn to call any more."""
-        self.api.open = False
-
     def open_budget(self) -> None:
         """Everybody is, and who waited is rung."""
         self.api.open = True
