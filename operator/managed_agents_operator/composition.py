@@ -123,14 +123,20 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
         await connections.run(lambda: _first_listing(ports.writer, board))
 
     ages = {
-        "queue": (lambda: max(nowhere.queue_age(), connections.queue_age()), QUEUE_BOUND),
-        "sweep": (connections.sweep_age, SWEEP_BOUND),
+        "queue": (lambda: _queue_age(nowhere, connections), QUEUE_BOUND),
+        "sweep": (lambda: max((line.sweep_age() for line in connections.lines), default=0.0), SWEEP_BOUND),
     }
     bells = {kind: _Bell(connections, kind) for kind in ports.connections}
     try:
         yield Work(board, bells=bells, tasks={"connections": tend}, ages=ages)
     finally:
         await connections.close()
+
+
+def _queue_age(nowhere: Keeper, connections: Connections) -> float:
+    """How long a resource has waited for a worker; where a connection does not answer, no restart would help."""
+    waits = (line.keeper.queue_age() for line in connections.lines if line.answers())
+    return max([nowhere.queue_age(), *waits])
 
 
 class _Shop:

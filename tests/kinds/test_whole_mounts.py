@@ -133,6 +133,25 @@ async def test_answers_that_are_lost_leave_nothing_behind(connection, operator, 
     assert uploads(control) == [], "with the resource all that it uploaded goes"
 
 
+async def test_a_mount_that_a_sweep_shows_before_it_is_asked_for_is_brought_to_its_end(
+    connection, operator, control, cluster
+):
+    """Its answer was lost, and after the write that tells of it nothing else rings."""
+    operator.watch()
+    await operator.live(5)
+    control.fault("cut", method="POST", path="/resources$", when="after")
+    connection.cupboard.put("ConfigMap", "c", k="two")
+    operator.hear()
+    while not control.faults()[0]["hits"]:
+        await operator.live(0.01)
+    operator.sweep_now()
+    # Before the next one.
+    await operator.live(4.5)
+    assert lies(control)["notes.csv"] == sha(b"two")
+    assert uploads(control) == sorted([sha(b"two"), sha(b"\xffkey")])
+    assert operator.reasons("Synced") == {"Synced"}
+
+
 async def test_an_upload_that_somebody_deletes_is_made_again(connection, operator, control):
     operator.watch()
     await operator.live(20)

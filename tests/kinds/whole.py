@@ -67,6 +67,10 @@ class Operator:
             self.cells.setdefault(uid, Cell(uid, {})).body = copy.deepcopy(body)
             self.ring(uid)
 
+    def sweep_now(self) -> None:
+        """The next sweep is due at once."""
+        self._swept_at = float("-inf")
+
     async def live(self, seconds: float) -> None:
         until = self.clock.now + seconds
         while self.clock.now < until:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from managed_agents_operator.api.connection import ConnectionSpec
 from managed_agents_operator.api.resources import SourceKind
@@ -73,12 +73,9 @@ class Connections:
     def ring(self, place: Place) -> None:
         """How it fares or who uses it may be another by now."""
         if place != ENVIRONMENT:
+            self._later.discard(place)
             self._due.add(place)
             self._bell.set()
-
-    def _count(self, place: Place) -> None:
-        self._later.discard(place)
-        self.ring(place)
 
     def _changed(self, place: Place) -> None:
         self._keyring.stale.add(place)
@@ -104,13 +101,10 @@ class Connections:
         if place.kind != "Namespace":
             await self._tend(place)
 
-    def queue_age(self) -> float:
-        """Seconds that a resource has waited for a worker, but for those of a connection that does not answer."""
-        return max((line.keeper.queue_age() for line in self._lines.values() if line.answers()), default=0.0)
-
-    def sweep_age(self) -> float:
-        """Seconds since the sweep of all lines that has stood still for longest made a step; 0 without a line."""
-        return max((line.sweep_age() for line in self._lines.values()), default=0.0)
+    @property
+    def lines(self) -> Collection[Line]:
+        """All that are open."""
+        return self._lines.values()
 
     # life
 
@@ -229,7 +223,7 @@ class Connections:
             due = await self._register.note(place, used, line.fare() if line is not None else None)
             if due is not None and place not in self._later:
                 self._later.add(place)
-                asyncio.get_running_loop().call_later(due, self._count, place)
+                asyncio.get_running_loop().call_later(due, self.ring, place)
 
     async def _serve(self, place: Place, spec: ConnectionSpec, line: Line | None) -> None:
         """A line with the key as it is now; with the last good one where there is none."""

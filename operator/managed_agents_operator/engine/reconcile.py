@@ -19,12 +19,7 @@ from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.calling import call
 from managed_agents_operator.engine.cell import Cell, Clock
 from managed_agents_operator.engine.disowning import disown
-from managed_agents_operator.engine.errors import (
-    ClusterUnreachable,
-    Failure,
-    ObjectGone,
-    WriteConflict,
-)
+from managed_agents_operator.engine.errors import ClusterUnreachable, Failure, ObjectGone, WriteConflict
 from managed_agents_operator.engine.external import External
 from managed_agents_operator.engine.guarding import Guardian
 from managed_agents_operator.engine.ladder import decide
@@ -252,8 +247,12 @@ class Reconciler:
         return again if isinstance(verdict, Rest) else NOW
 
     async def _say(self, cell: Cell, view: View, verdict: Verdict) -> float | None:
+        mounts = cell.status.get("resources")
         due = await self._scribe.write(cell, view, report := getattr(verdict, "report", None))
-        if isinstance(verdict, Rest) and report is not None and report.synced == "Synced":
+        if not isinstance(verdict, Rest):
+            return due
+        if cell.status.get("resources") != mounts:
+            return NOW  # What is ours of the mounts is told by status, and is decided by from now on.
+        if report is not None and report.synced == "Synced":
             cell.memory = replace(cell.memory, backoff=None)
-        until = verdict.until if isinstance(verdict, Rest) else None
-        return min((t for t in (due, until) if t is not None), default=None)
+        return min((t for t in (due, verdict.until) if t is not None), default=None)

@@ -105,10 +105,6 @@ class Switchboard:
         """Seconds since the watch last told anything."""
         return self._clock.monotonic() - self._last_event
 
-    def queue_age(self) -> float:
-        """Seconds that the oldest resource has waited for a worker."""
-        return max(keeper.queue_age() for keeper in self._everybody())
-
     async def run(self) -> None:
         """Work until cancelled, but for the keepers of connections: their owner runs them."""
         async with asyncio.TaskGroup() as group:
