@@ -93,7 +93,8 @@ def test_secrets_that_go_first_do_not_keep_sessions_from_ending(scene, team, ope
     here.kubectl("delete", "secret", "key", "-n", here.namespace)
     assert "the key of before is used" in fares(here, "KeyMissing")
     here.kubectl("delete", "connection", "default", "-n", here.namespace, "--wait=false")
-    here.until("it says so", lambda: "Sessions use this connection" in fares(here, "Deleting"))
+    assert "Sessions use this connection" in fares(here, "Deleting")
+    assert connection(here)["status"]["sessions"] == 2
     here.delete("one")
     assert finalizers(here) == ["managedagents.dev/connection"]
     scene.stop()

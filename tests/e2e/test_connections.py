@@ -266,6 +266,7 @@ def test_tenants_can_not_use_each_others_keys(scene, team, opened_to):
     home = scene.within(scene.world.account.split(":")[-2])
     scene.control.add_key("sk-ant-home-3333")
     scene.apply(home.secret("home", apiKey="sk-ant-home-3333"))
+    shared(scene, "sk-ant-shared-4444", allowedNamespaces={"names": [theirs.namespace]})
     user = f"--as={tenant(scene, mine)}"
 
     def apply(*manifests):
@@ -289,10 +290,20 @@ def test_tenants_can_not_use_each_others_keys(scene, team, opened_to):
             "annotations": {"managedagents.dev/claim": json.dumps(claim | {"connection": said})},
         }
         assert apply(forged).returncode == 0
-    for name in ("default", "home", "forged", "forged-too"):
+    apply(mine.session("shared", connectionRef=SHARED))
+    for name in ("default", "home", "forged"):
         mine.wait(name, "KeyMissing")
-    mine.sweeps(2)
-    assert scene.creations() == []
+    for name in ("shared", "forged-too"):
+        mine.wait(name, "ConnectionNotAllowed")
+    # Deletion works without a right, but not for what somebody only says was begun.
+    held = '{"metadata": {"finalizers": ["managedagents.dev/session"]}}'
+    mine.kubectl("patch", "session", "forged-too", "-n", mine.namespace, user, "--type=merge", "-p", held)
+    scene.kubectl("delete", "session", "forged-too", "-n", mine.namespace, user, "--wait=false")
+    out = "managedagents.dev/force-delete"
+    mine.until("the way out", lambda: out in mine.condition("forged-too", "Ready")["message"])
+    scene.sweeps(2, key="4444")
+    assert [c["path"] for c in scene.calls() if c["key"] == "4444" and c["path"] != "/v1/sessions"] == []
+    assert scene.mutations() == []
     assert "3333" not in {c["key"] for c in scene.calls()}
 
 
@@ -300,7 +311,7 @@ def tenant(scene, team):
     """A person with all rights to our resources and to Secrets in one namespace; their name."""
     person = f"person-of-{team.namespace}"
     rules = [
-        {"apiGroups": ["managedagents.dev"], "resources": ["*"], "verbs": ["*"]},
+        {"apiGroups": ["managedagents.dev"], "resources": ["sessions", "connections"], "verbs": ["*"]},
         {"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": ["*"]},
     ]
     group = "rbac.authorization.k8s.io"
