@@ -16,7 +16,7 @@ from typing import Literal
 
 _PREFIX = "managed_agents_"
 _KEY = re.compile(r"sk-ant-[\w-]+")
-_SHORTEST = 12
+_SHORTEST = 8
 """Characters that a key has at least: anything shorter is in words that have nothing to do with it."""
 
 
