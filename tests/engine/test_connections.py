@@ -420,6 +420,7 @@ async def test_one_that_came_back_at_another_address_waits_for_those_of_the_old_
 
 def test_the_environment_is_not_tended(stage):
     stage.connections.ring(ENVIRONMENT)
+    assert stage.connections._due == set()
 
 
 def uses(uid="u1", kind="Connection", name="default"):

@@ -72,7 +72,7 @@ class _Roll:
 
 
 class Line:
-    """Open from the moment it is built; `run` works until it is cancelled, `close` ends it for good."""
+    """Calls can be made from `open` on; `run` works until it is cancelled, `close` ends it for good."""
 
     def __init__(
         self,
@@ -161,7 +161,10 @@ class Line:
             self.budget.configure(spec.creates_per_minute, spec.requests_per_minute)
 
     def another_key(self) -> None:
-        """Its key is another one by now: what waited for that is tried at once."""
+        """Its key is another one by now: who has a call to make need not wait for the next trial.
+
+        Where nobody has one, the next sweep tells whether the key is accepted, after the pause it had taken.
+        """
         self._circuit.hurry()
 
     def answers(self) -> bool:
