@@ -55,21 +55,33 @@ class Process:
     ) -> Self:
         """Start `command`; its output is appended to `log`. `env` is the whole environment, ours when None.
 
-        Raises OSError when it cannot be started.
+        Raises OSError when it cannot be started, and KeyboardInterrupt when Ctrl-C came meanwhile; nothing runs then.
         """
         with log.open("ab") as output:
             begin = output.tell()
-            child = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env=None if env is None else dict(env),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - one call into libc that takes no lock
-            )
-        return cls(name, child, log, begin)
+            # Python drops what is raised while it forks, so that a Ctrl-C there would be heard by nobody.
+            held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                child = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env=None if env is None else dict(env),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=_dying_with(os.getpid(), held),  # noqa: PLW1509 - two system calls, no lock
+                )
+            except BaseException:
+                signal.pthread_sigmask(signal.SIG_SETMASK, held)
+                raise
+        started = cls(name, child, log, begin)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        except BaseException:
+            started.kill()
+            raise
+        return started
 
     @property
     def pid(self) -> int:
@@ -148,13 +160,17 @@ class Process:
         return "\n".join([f"{self.name}: {what}; {self.log} ends with:", *(f"  {line}" for line in lines)])
 
 
-def _dying_with(parent: int) -> Callable[[], None] | None:
-    """What a child of `parent` does between fork and exec, so that the kernel kills it when its parent dies."""
+def _dying_with(parent: int, unheld: set[signal.Signals | int]) -> Callable[[], None]:
+    """What a child of `parent` does between fork and exec, so that the kernel kills it when its parent dies.
+
+    It hears the signals again that its parent hears when it doesn't fork: `unheld` is the mask of that.
+    """
     libc = _LIBC
-    if libc is None:
-        return None
 
     def prepare() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, unheld)
+        if libc is None:
+            return
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             # The parent died before the line above: nobody would stop us.

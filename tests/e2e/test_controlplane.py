@@ -92,12 +92,15 @@ from pathlib import Path
 from managed_agents_local.controlplane import ControlPlane
 ControlPlane(Path({str(directory)!r}), assets_directory=Path({str(folder)!r})).start()
 """
-    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, env=dict(os.environ))
     log = directory / "kube-apiserver.log"
-    while not log.exists() or "never ready" not in log.read_text():
-        assert child.poll() is None
-    child.send_signal(how)
-    child.wait(30)
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, env=dict(os.environ)) as child:
+        try:
+            while not log.exists() or "never ready" not in log.read_text():
+                assert child.poll() is None
+            child.send_signal(how)
+            child.wait(60)
+        finally:
+            child.kill()
     # The fixture checks that nothing is left running.
 
 

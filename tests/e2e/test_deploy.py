@@ -283,27 +283,26 @@ def test_the_operator_works_as_its_pod_would(scene, base, pods):
     allowed_to_all(operator)
 
 
-def test_with_role_bindings_alone_it_serves_just_those_namespaces(scene, base, control_plane):
+def test_with_role_bindings_alone_it_serves_just_those_namespaces(scene, base, control_plane, namespace):
     """As roles.yaml says: an account that has the namespaced rights in one namespace only."""
-    control_plane.kubectl("create", "namespace", "team-a")
     control_plane.kubectl("create", "serviceaccount", "narrow", "-n", NAMESPACE)
     account = f"--serviceaccount={NAMESPACE}:narrow"
     bind = ("create", "rolebinding", "managed-agents-operator", f"--clusterrole={NAME}", account)
-    control_plane.kubectl(*bind, "-n", "team-a")
+    control_plane.kubectl(*bind, "-n", namespace)
     control_plane.kubectl("create", "rolebinding", "narrow", f"--role={NAME}-lease", account, "-n", NAMESPACE)
     control_plane.kubectl("create", "clusterrolebinding", "narrow", f"--clusterrole={NAME}-cluster-id", account)
     operator = scene.start(
         KUBECONFIG=str(control_plane.service_account(NAMESPACE, "narrow")),
-        MANAGED_AGENTS_NAMESPACES="team-a",
+        MANAGED_AGENTS_NAMESPACES=namespace,
         MANAGED_AGENTS_LEADER_ELECTION="true",
         MANAGED_AGENTS_LOG_FORMAT="json",
     )
     for document in scene.sample(DEPLOY / "samples" / "02-mounts.yaml"):
-        document["metadata"]["namespace"] = "team-a"
+        document["metadata"]["namespace"] = namespace
         scene.apply(document)
     scene.apply(scene.session("not-served"))
-    scene.kubectl("wait", "session/mounts", "-n", "team-a", "--for=condition=Ready", "--timeout=40s")
-    scene.kubectl("delete", "session/mounts", "-n", "team-a", "--timeout=40s")
+    scene.kubectl("wait", "session/mounts", "-n", namespace, "--for=condition=Ready", "--timeout=40s")
+    scene.kubectl("delete", "session/mounts", "-n", namespace, "--timeout=40s")
     assert scene.status("not-served") == {"observedGeneration": -1}
     assert 'status="403"' not in operator.metrics()
     allowed_to_all(operator)

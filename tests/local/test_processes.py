@@ -106,3 +106,31 @@ time.sleep(60)
     parent.kill()
     parent.communicate()
     assert gone(child)
+
+
+@pytest.mark.parametrize("moment", ["before", "after_in_parent"])
+def test_ctrl_c_while_it_is_started_is_heard_and_leaves_nothing(tmp_path, moment, left_running):
+    """Python itself would drop one that comes while it forks."""
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+from managed_agents_local.processes import Process
+os.register_at_fork({moment}=lambda: os.kill(os.getpid(), signal.SIGINT))
+try:
+    Process.start("child", ["sleep", "60"], log=Path(sys.argv[1]))
+except KeyboardInterrupt:
+    print("heard")
+    sys.stdin.read()
+"""
+    log = str(tmp_path / "log")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, log], text=True, **pipes) as parent:
+        assert parent.stdout.readline() == "heard\n"
+        assert [line for line in left_running(tmp_path) if line.startswith("sleep")] == []
+
+
+def test_a_child_hears_ctrl_c_as_its_parent_does(start):
+    process = start("import signal; print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])))")
+    process.wait()
+    assert process.text() == "[]\n"
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
