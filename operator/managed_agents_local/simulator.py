@@ -6,6 +6,7 @@ Called by `world.py` and by end-to-end tests, which take it away and bring it ba
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from managed_agents_local.processes import Process
 from managed_agents_simulator.control import Control
@@ -47,7 +48,7 @@ class Simulator:
         self._process = process
         self.url = process.wait_for_line(r"^base URL: (\S+)$", START_SECONDS)[1]
         self.key = process.wait_for_line(r"^key: (\S+)$", START_SECONDS)[1]
-        self._port = int(self.url.rpartition(":")[2])
+        self._port = urlsplit(self.url).port or 0
         if self._control is None:
             self._control = Control(self.url)
         process.wait_until(self._control.healthy, "simulator answers", START_SECONDS)

@@ -59,6 +59,13 @@ class Control:
             entry for entry in entries if method in (None, entry["method"]) and (path is None or entry["path"] == path)
         ]
 
+    def reset(self) -> None:
+        """All that is there as at the very beginning: no sessions, no files, documented behaviour, no faults.
+
+        Keys stay and work; the request log, and time, go on.
+        """
+        self._call("DELETE", "/")
+
     def clear_requests(self) -> None:
         """Forget the log; numbers go on."""
         self._call("DELETE", "/requests")

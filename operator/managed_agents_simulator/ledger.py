@@ -69,6 +69,13 @@ class Ledger:
         self._changed.clear()
         self._gone.clear()
 
+    def clear(self) -> None:
+        """Forget everything, at once."""
+        self._changed.clear()
+        self._gone.clear()
+        if self._database is not None:
+            self._database.execute("DELETE FROM documents")
+
     def load(self, kind: str) -> Iterator[dict[str, Any]]:
         """Every document of a kind, by id."""
         if self._database is not None:

@@ -54,6 +54,22 @@ class World:
         self._agenda: list[tuple[Instant, int, Session]] = []
         self._entries = 0
         self._restore()
+        self._stock()
+
+    def reset(self) -> None:
+        """Everything as it was at the very beginning, but for the keys, which stay, and the time, which went by."""
+        self.end_streams()
+        known = [(workspace.id, workspace.name) for workspace in self.workspaces.values()]
+        self.ledger.clear()
+        self.modes, self.behaviour = Modes(), Behaviour()
+        self.workspaces, self.buried, self._agenda = {}, {}, []
+        for identifier, name in known:
+            self.add_workspace(identifier, name)
+        for key in list(self.keys.values()):
+            self.add_key(key.secret, key.workspace)
+        self._stock()
+
+    def _stock(self) -> None:
         for identifier, name in ((DEFAULT_WORKSPACE, "default"), (OTHER_WORKSPACE, "other")):
             if identifier not in self.workspaces:
                 self.add_workspace(identifier, name)

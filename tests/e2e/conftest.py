@@ -15,6 +15,7 @@ from pathlib import Path
 import kubernetes
 import pytest
 from tests.e2e.connecting import fares
+from tests.e2e.lodging import Lodging
 from tests.e2e.scene import Scene
 
 from managed_agents_local import manifests
@@ -24,6 +25,7 @@ from managed_agents_local.world import World
 from managed_agents_operator.kube.access import Cluster
 
 CRDS = Path(__file__).parents[2] / "crds"
+LODGING = pytest.StashKey[Lodging]()
 NAMED = re.compile(r'\w+(?:\.managedagents\.dev)? "(?P<name>[^"]+)" is invalid: (?P<said>.*)', re.DOTALL)
 
 
@@ -158,6 +160,35 @@ def opened(control_plane, installed, stored):
                 world.kubectl("delete", "secrets,configmaps", "--all", "--namespace=default")
 
     return scene
+
+
+@pytest.fixture(scope="session")
+def lodging(control_plane, installed, tmp_path_factory):
+    """A world for those tests that need none of their own."""
+    directory = tmp_path_factory.mktemp("lodging")
+    with World(control_plane, directory, installed=installed, simulator_options=["--speed", "4"]) as world:
+        yield Lodging(world)
+
+
+@pytest.fixture(autouse=True)
+def parked(request):
+    """Where a test does not live there, its operator keeps its hands off the cluster."""
+    if "lodger" not in request.fixturenames and LODGING in request.config.stash:
+        request.config.stash[LODGING].park()
+
+
+@pytest.fixture
+def lodger(lodging, stored, request):
+    """Simulator and cluster as at the beginning, in a world where others were before; an operator may run already.
+
+    For tests that begin by starting one with the usual settings: `scene` is this for whole modules of them.
+    """
+    request.config.stash[LODGING] = lodging
+    lodging.enter()
+    begun = max((call["n"] for call in lodging.world.control.requests()), default=0)
+    scene = Scene(lodging.world, stored, begun=begun, lodging=lodging)
+    yield scene
+    lodging.leave(scene)
 
 
 @pytest.fixture

@@ -43,9 +43,10 @@ _ID = re.compile(r"/(sesn|sesrsc|file)_[^/]+")
 class Scene:
     """A `World` with the words that tests are told in. All that is made and read is in one namespace."""
 
-    def __init__(self, world, stored, namespace="default", begun=0):
-        """Of the calls those count that came after `begun`."""
+    def __init__(self, world, stored, namespace="default", begun=0, lodging=None):
+        """Of the calls those count that came after `begun`; a `lodging` has an operator for many tests."""
         self.world = world
+        self._lodging = lodging
         self.namespace = namespace
         self._begun = begun
         self._stored = stored
@@ -54,7 +55,7 @@ class Scene:
 
     def within(self, namespace):
         """The same world seen from another namespace."""
-        return Scene(self.world, self._stored, namespace, self._begun)
+        return Scene(self.world, self._stored, namespace, self._begun, self._lodging)
 
     def anew(self):
         """The same world for another test, which counts from now on."""
@@ -70,8 +71,9 @@ class Scene:
     # the operator
 
     def start(self, **env):
-        """Start an operator with short pauses."""
-        return self.world.start_operator(FAST | env)
+        """An operator with short pauses runs, started anew unless it is one for many tests."""
+        start = self._lodging.start if self._lodging else self.world.start_operator
+        return start(FAST | env)
 
     def kill(self):
         self.world.kill_operator()

@@ -8,6 +8,11 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
+def scene(lodger):
+    return lodger
+
+
+@pytest.fixture
 def found(scene):
     """Makes a session as somebody else would; its id."""
 

@@ -8,6 +8,12 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 GO = {"initialEvents": [{"type": "user.message", "text": "Go."}]}
 
 

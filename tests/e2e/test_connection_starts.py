@@ -110,6 +110,27 @@ def test_secrets_that_go_first_do_not_keep_sessions_from_ending(scene, team, ope
     assert scene.mutations(since=mark) == []
 
 
+def test_a_connection_that_is_being_deleted_serves_its_sessions_after_a_restart(scene, team, opened_to):
+    here = team()
+    alone(scene)
+    opened_to(here, "sk-ant-one-1111")
+    here.apply(here.session("job", title="One"))
+    here.wait_ready("job")
+    here.kubectl("delete", "connection", "default", "-n", here.namespace, "--wait=false")
+    fares(here, "Deleting")
+    scene.stop()
+    mark = scene.mark()
+    alone(scene)
+    here.apply(here.session("job", title="Two"), here.session("late", connectionRef={"name": "default"}))
+    here.until("the title", lambda: scene.control.session(here.status("job")["id"])["title"] == "Two")
+    assert "is being deleted" in here.wait("late", "KeyMissing")
+    assert finalizers(here) == ["managedagents.dev/connection"]
+    here.delete("job")
+    here.kubectl("wait", "connection/default", "-n", here.namespace, "--for=delete", "--timeout=40s")
+    assert keys(scene, mark) == {"1111"}
+    assert scene.creations(since=mark) == []
+
+
 def test_none_may_use_a_cluster_connection_by_default(scene, team):
     here = team()
     scene.start()

@@ -7,10 +7,13 @@ characters of the key of each call.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from tests.e2e.connecting import SHARED, alone, connection, fares, finalizers, keys, shared
+
+from managed_agents_local.simulator import Simulator
 
 pytestmark = pytest.mark.e2e
 
@@ -168,6 +171,52 @@ def test_what_one_connection_can_not_do_delays_nobody_of_another(scene, team, op
     assert connection(well)["status"]["circuit"] == "Closed"
     tried = [c for c in scene.creations() if c["key"] == "3333"]
     assert len(tried) <= 16
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Another server, plain http below a path, as behind a gateway."""
+    simulator = Simulator(tmp_path, ["--prefix=/gateway/claude"])
+    simulator.start()
+    yield simulator
+    simulator.close()
+
+
+def test_a_server_below_a_path_that_goes_away_and_comes_back(scene, team, opened_to, elsewhere):
+    there, well = team(), team()
+    url = elsewhere.url + "/"
+    assert url.endswith("/gateway/claude/")
+    there.apply(there.secret("key", apiKey=elsewhere.key), there.connection(baseURL=url), there.session("first"))
+    opened_to(well, "sk-ant-well-4444")
+    there.wait_ready("first")
+    elsewhere.stop()
+    there.apply(*(there.session(f"job-{n}") for n in range(20)))
+    there.wait("job-0", "Unreachable", "Synced")
+    well.apply(*(well.session(f"job-{n}") for n in range(5)))
+    well.wait_ready(*(f"job-{n}" for n in range(5)))
+    elsewhere.start()
+    there.wait_ready(*(f"job-{n}" for n in range(20)), timeout=90)
+    made = [s["metadata"]["k8s_owner"].rpartition("/")[2] for s in elsewhere.control.sessions()]
+    assert sorted(made) == sorted(["first", *(f"job-{n}" for n in range(20))])
+    assert [s for s in scene.control.sessions() if there.namespace in s["metadata"]["k8s_owner"]] == []
+
+
+def test_each_connection_has_a_pace_of_its_own(scene, team, opened_to):
+    slow, well = team(), team()
+    began = time.monotonic()
+    opened_to(slow, "sk-ant-slow-1111", createsPerMinute=4, requestsPerMinute=60)
+    opened_to(well, "sk-ant-well-4444", createsPerMinute=600, requestsPerMinute=6000)
+    slow.apply(*(slow.session(f"job-{n}") for n in range(10)))
+    slow.until("the first", lambda: slow.remote("job-0") or len(scene.creations()) > 0)
+    well.apply(*(well.session(f"job-{n}") for n in range(5)))
+    well.wait_ready(*(f"job-{n}" for n in range(5)))
+    sent = [c for c in scene.calls() if c["key"] == "1111"]
+    minutes = (time.monotonic() - began) / 60
+    created = [c for c in sent if (c["method"], c["path"]) == ("POST", "/v1/sessions")]
+    assert 1 <= len(created) <= 1 + 4 * minutes
+    assert len(sent) - len(created) <= 1 + 60 * minutes
+    slow.apply(slow.connection(createsPerMinute=600, requestsPerMinute=6000))
+    slow.wait_ready(*(f"job-{n}" for n in range(10)))
 
 
 def test_a_key_that_may_only_read_is_told(scene, team):

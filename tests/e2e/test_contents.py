@@ -9,6 +9,12 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 MODES = [
     pytest.param({}, id="plain"),
     pytest.param({"root_mount_paths": False, "new_file_ids": False}, id="paths and ids as given"),

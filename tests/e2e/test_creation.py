@@ -8,6 +8,12 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 SERVERS_DIFFER = {
     "archived_keeps_status": True,
     "drop_metadata": True,
@@ -31,10 +37,15 @@ MODES = [pytest.param({}, id="as documented"), pytest.param(SERVERS_DIFFER, id="
 
 
 @pytest.fixture(params=MODES)
-def anywhere(request, scene):
-    """The core runs against the documented API, and against one that differs wherever servers differ."""
+def anywhere(request, scene, lodging):
+    """The core runs against the documented API, and against one that differs wherever servers differ.
+
+    What an operator learned of the one does not hold for the other.
+    """
+    lodging.park()
     scene.control.modes(**request.param)
-    return scene
+    yield scene
+    lodging.park()
 
 
 def test_a_bare_session_costs_one_post_and_two_writes(anywhere):

@@ -8,6 +8,12 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 ENDED = {
     "Archive": lambda s: s["archived_at"] and not s["deleted_at"],
     "Delete": lambda s: s["deleted_at"],

@@ -6,6 +6,12 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 ENDS = [
     pytest.param("delete", "Lost", id="deleted"),
     pytest.param("archive", "ArchivedOutside", id="archived"),

@@ -6,6 +6,12 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 EVENTS = [{"type": "user.message", "text": "Go."}]
 FILE = {"name": "data", "file": {"fileId": "file_sample", "mountPath": "/data.csv"}}
 

@@ -6,6 +6,12 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 GO = {"initialEvents": [{"type": "user.message", "text": "Go."}]}
 STOPS = [
     pytest.param("end_turn", "Idle", "EndTurn", "next event", id="end_turn"),

@@ -6,6 +6,12 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 TOOL = {"type": "custom", "name": "look", "description": "Looks.", "input_schema": {"type": "object"}}
 SERVER = {"type": "url", "name": "docs", "url": "https://docs.example.com/mcp"}
 TOOLSET = {"type": "mcp_toolset", "mcp_server_name": "docs"}

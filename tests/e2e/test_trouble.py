@@ -9,6 +9,11 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 def test_a_wrong_key_is_said_on_each_resource_without_a_storm(scene):
     scene.start(ANTHROPIC_API_KEY="sk-ant-wrong-canary")
     names = [f"locked-{n}" for n in range(5)]

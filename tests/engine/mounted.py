@@ -6,9 +6,11 @@ from typing import Any
 
 from tests.engine.views import NOW, claim, living, memory, refusal, remote, spec, view
 
+from managed_agents_operator.api.resources import Resource
 from managed_agents_operator.engine.external import Version
 from managed_agents_operator.engine.looks import Content, LookContents, OwnFile
 from managed_agents_operator.engine.memory import Memory
+from managed_agents_operator.engine.mounts import place
 from managed_agents_operator.engine.remote import Mount
 from managed_agents_operator.engine.view import View
 
@@ -61,13 +63,18 @@ def mounted_view(
     claimed: Any = None,
     state: str = "idle",
     seen_at: float = NOW - 1,
+    noted: bool = True,
     **sight: Any,
 ) -> View:
-    """What spec wants, what lies there (None: the answer did not tell), what status shows."""
+    """What spec wants, what lies there (None: the answer did not tell), what status shows.
+
+    `noted` tells whether status says already that the files are to be mounted.
+    """
+    files = [place(one) for one in map(Resource.model_validate, wanted) if one.file] if noted else []
     of = living(
         wish=spec(resources=list(wanted)),
         claimed=claimed or claim(),
-        status={"resources": list(entries)} if entries else {},
+        status={"resources": list(entries), "mounting": files} if entries or files else {},
     )
     one = remote(state=state, seen_at=seen_at, mounts=tuple(mounts) if mounts is not None else None)
     return view(of, remote=one, memory_=memory_ or memory(), **sight)

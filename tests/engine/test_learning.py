@@ -238,7 +238,7 @@ THEIRS = {"id": ID, "resources": [{"name": "r1", "id": "r1", "mountPath": "/data
 
 @pytest.mark.parametrize(("status", "stays"), [(TOLD, False), (THEIRS, True), ({"id": ID}, True)])
 def test_a_mount_is_in_doubt_until_status_says_that_it_is_ours(status, stays):
-    kept = memory(mounts_in_doubt=frozenset({(ID, where(f"{UPLOADS}/data.csv"))}))
+    kept = memory(mounts_in_doubt={(ID, where(f"{UPLOADS}/data.csv")): NOW})
     assert bool(recorded(kept, status, BOOT, 5.0).mounts_in_doubt) == stays
 
 

@@ -116,10 +116,10 @@ def test_an_upload_ends_the_doubt():
 
 UNHEARD = (ID, where(f"{UPLOADS}/data.csv"))
 DOUBTS = [
-    ("an answer", remote(mounts=(at("/data.csv"),)), set()),
-    ("a refusal", REFUSED, set()),
-    ("a call that was not sent", LATER, set()),
-    ("no answer", UNCLEAR, {UNHEARD}),
+    ("an answer", remote(mounts=(at("/data.csv"),)), {}),
+    ("a refusal", REFUSED, {}),
+    ("a call that was not sent", LATER, {}),
+    ("no answer", UNCLEAR, {UNHEARD: NOW}),
 ]
 
 
@@ -130,23 +130,23 @@ def test_a_mount_without_an_answer_is_in_doubt(reason, outcome, expected):
 
 @pytest.mark.parametrize("outcome", [REFUSED, LATER, UNCLEAR], ids=["refused", "not sent", "no answer"])
 def test_one_that_was_not_heard_of_may_be_what_the_next_is_refused_for(outcome):
-    after = _after(MOUNT, outcome, kept=memory(mounts_in_doubt=frozenset({UNHEARD})))
-    assert after.mounts_in_doubt == {UNHEARD}
+    after = _after(MOUNT, outcome, kept=memory(mounts_in_doubt={UNHEARD: NOW - 5}))
+    assert after.mounts_in_doubt == {UNHEARD: NOW if outcome is UNCLEAR else NOW - 5}
     until = [refusal.until for refusal in after.refusals.values()]
     assert all(NOW < at < NOW + 60 for at in until), "the place is looked at again soon"
 
 
 def test_a_mount_that_was_torn_off_is_in_doubt():
-    assert torn(spent(memory(), MOUNT), NOW).mounts_in_doubt == {UNHEARD}
+    assert torn(spent(memory(), MOUNT), NOW).mounts_in_doubt == {UNHEARD: NOW}
 
 
 def test_another_mount_tells_that_the_one_unheard_is_ours_too():
     other = (ID, where(f"{UPLOADS}/conf"))
-    kept = memory(mounts_in_doubt=frozenset({other}))
+    kept = memory(mounts_in_doubt={other: NOW})
     after = _after(MOUNT, remote(mounts=(at("/data.csv"), at("/conf", id="r9"))), kept=kept, wanted=(DATA,))
     told = {entry["mountPath"]: entry.get("source") for entry in after.facts["resources"]}
     assert told == {"/data.csv": {"kind": "File", "fileId": "file_1"}, "/conf": {}}
-    assert after.mounts_in_doubt == {other}, "until status says so"
+    assert after.mounts_in_doubt == {other: NOW}, "until status says so"
 
 
 def test_what_went_into_a_mount_goes_to_status():

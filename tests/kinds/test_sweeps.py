@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from typing import Any
 
@@ -13,6 +14,7 @@ from managed_agents_operator.claude.answers import Answer
 from managed_agents_operator.claude.errors import CursorRefused, Lost, RateLimited, Unauthorized, Unreadable
 from managed_agents_operator.claude.models import Page
 from managed_agents_operator.claude.queueing import Priority
+from managed_agents_operator.kinds import sweeps
 from managed_agents_operator.kinds.errors import failure
 from managed_agents_operator.kinds.sweeps import Sweeps
 
@@ -226,20 +228,49 @@ class Outage:
             self.left -= 1
             raise self.error
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, wake: asyncio.Event, seconds: float) -> bool:
         self.slept.append(seconds)
         if not self.left:
             raise asyncio.CancelledError
+        woken = wake.is_set()
+        wake.clear()
+        return woken
 
 
 async def test_a_week_of_outage_ends_nothing(connection, monkeypatch, caplog):
     """Pauses that double without an end overflow after a thousand failures."""
     outage = Outage(20_000, Lost("no answer"))
-    monkeypatch.setattr(asyncio, "sleep", outage.sleep)
+    monkeypatch.setattr(sweeps, "_woken", outage.sleep)
     with pytest.raises(asyncio.CancelledError):
         await connection.sweeps._repeat(Priority.HOT_SWEEP, outage.sweep, 5.0)
     assert outage.slept[:9] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
     assert len(caplog.records) == 1
+
+
+async def test_another_key_is_tried_at_once_also_when_it_comes_while_the_old_one_fails(connection, monkeypatch):
+    outage = Outage(8, Unauthorized("no"))
+
+    async def sweep() -> None:
+        if outage.left == 2:
+            connection.sweeps.hurry()
+        await outage.sweep()
+
+    monkeypatch.setattr(sweeps, "_woken", outage.sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await connection.sweeps._repeat(Priority.FULL_SWEEP, sweep, 60.0)
+    assert outage.slept == [0.5, 1, 2, 4, 8, 16, 32, 0.5], "after the seventh it was woken, and tells of a new failure"
+
+
+async def test_both_sweeps_are_woken(connection, monkeypatch):
+    made = asyncio.Queue()
+    for name in ("full", "hot"):
+        monkeypatch.setattr(connection.sweeps, name, functools.partial(made.put, name))
+    running = asyncio.create_task(connection.sweeps.run(3600.0, 3600.0))
+    for _ in range(3):
+        assert {await made.get(), await made.get()} == {"full", "hot"}
+        connection.sweeps.hurry()
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_sweeps_that_fail_are_alive_and_one_that_hangs_is_not(connection, monkeypatch):
@@ -250,10 +281,10 @@ async def test_sweeps_that_fail_are_alive_and_one_that_hangs_is_not(connection, 
     async def fails() -> None:
         raise Lost("no answer")
 
-    async def once(seconds: float) -> None:
+    async def once(wake: asyncio.Event, seconds: float) -> bool:
         raise asyncio.CancelledError
 
-    monkeypatch.setattr(asyncio, "sleep", once)
+    monkeypatch.setattr(sweeps, "_woken", once)
     for which in (Priority.HOT_SWEEP, Priority.FULL_SWEEP):
         with pytest.raises(asyncio.CancelledError):
             await connection.sweeps._repeat(which, fails, 5.0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -10,6 +11,8 @@ from anthropic import AsyncAnthropic
 
 from managed_agents_simulator import Simulator
 from managed_agents_simulator.control import Control, ControlError
+from managed_agents_simulator.modes import Modes
+from managed_agents_simulator.sessions.behaviour import Behaviour
 
 
 async def test_the_log_keeps_requests_in_order(raw: httpx.AsyncClient, control: Control, bare: Any) -> None:
@@ -34,6 +37,29 @@ async def test_the_log_keeps_requests_in_order(raw: httpx.AsyncClient, control: 
     control.clear_requests()
     await raw.get("/v1/sessions")
     assert [entry["n"] for entry in control.requests()] == [4]
+
+
+async def test_after_a_reset_all_is_as_at_the_beginning_but_keys_and_log(
+    raw: httpx.AsyncClient, control: Control, bare: Any
+) -> None:
+    before = {key["secret"] for key in control.api_keys()} | {control.add_key("sk-mine", "a third")}
+    made = [(await raw.post("/v1/sessions", json=bare)).json()["id"] for _ in range(3)]
+    await raw.delete(f"/v1/sessions/{made[0]}")
+    await raw.post("/v1/files", files={"file": ("a.txt", b"a")})
+    control.modes(page_size=7)
+    control.behaviour(turn_seconds=99.0)
+    control.fault("answer", status=500, times=None)
+    control.revoke_key("sk-mine")
+    control.reset()
+    assert (control.sessions(), control.faults()) == ([], [])
+    assert {file["id"] for file in control.files()} == {"file_sample", "file_other"}
+    assert control.modes() == asdict(Modes())
+    assert control.behaviour() == asdict(Behaviour())
+    assert {key["secret"] for key in control.api_keys() if not key["revoked"]} == before
+    assert (await raw.get("/v1/sessions", headers={"x-api-key": "sk-mine"})).json()["data"] == []
+    assert (await raw.get(f"/v1/sessions/{made[1]}")).status_code == 404
+    assert (await raw.post("/v1/sessions", json=bare)).is_success, "the samples are there again"
+    assert [entry["method"] for entry in control.requests()][:3] == ["POST"] * 3
 
 
 async def test_the_journal_forgets_nothing(raw: httpx.AsyncClient, control: Control, bare: Any, message: Any) -> None:

@@ -129,3 +129,16 @@ async def test_every_kind_of_waiting_state_is_kept(tmp_path: Path, bare: Any, me
         second.control.advance(60)
         for session in (asking, capped, paused):
             assert (await sdk.beta.sessions.retrieve(session.id)).status == "idle"
+
+
+async def test_a_reset_is_not_undone_by_a_restart(tmp_path: Path, bare: Any) -> None:
+    path = tmp_path / "simulator.db"
+    async with simulator(path, 0) as first:
+        key = first.key
+        async with AsyncAnthropic(base_url=first.base_url, api_key=key) as sdk:
+            await sdk.beta.sessions.create(**bare)
+            first.control.reset()
+            kept = await sdk.beta.sessions.create(**bare)
+    async with simulator(path, 3) as second:
+        assert second.key == key
+        assert [session["id"] for session in second.control.sessions()] == [kept.id]

@@ -183,6 +183,9 @@ class SessionStatus(Model):
     resources: Annotated[tuple[MountedResource, ...], list_map("name")] | None = None
     """What is mounted into the session now, whoever mounted it. What of spec.resources is missing here is not mounted
     (yet)."""
+    mounting: Annotated[tuple[str, ...], ATOMIC] | None = None
+    """Where files are to lie that are being mounted: noted before each is sent, so that one whose answer is lost is
+    known again, also when the spec does not want it any more. Gone once they are in resources."""
     outcome_evaluations: Annotated[tuple[Payload, ...], ATOMIC] | None = None
     """How its outcomes (user.define_outcome) were judged, in the API's own form (snake_case). result tells: satisfied
     is the one that means success."""

@@ -27,9 +27,9 @@ from managed_agents_operator.engine.looks import (
     Stop,
 )
 from managed_agents_operator.engine.memory import Backoff, Memory, Permit, kick_key
-from managed_agents_operator.engine.mounts import rooted, where
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.unheard import found, told_of
 from managed_agents_operator.engine.verdict import Guard
 from managed_agents_operator.engine.watching import looks
 
@@ -40,6 +40,8 @@ LONGEST_POLL = 30.0
 def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
     """The memory as a pass begins: what is seen for the first time is stamped, what an edit made void is dropped."""
     meta, status = resource.metadata, resource.status
+    if memory.generation == 0:
+        memory = found(memory, status, now)
     memory = _met_claim(memory, meta.annotations.get(CLAIM_ANNOTATION), now)
     wish = meta.annotations.get(RECONCILE_ANNOTATION)
     if wish is None or wish == status.last_handled_reconcile_at:
@@ -151,14 +153,8 @@ def recorded(memory: Memory, status: Mapping[str, Any], boot: float, life: float
     stands = made is not None and status.get("id") == made.remote.id
     permits = bool(stands and made and made.by_post) or (allowed is not None and sent.get("at") == allowed["at"])
     memory = replace(memory, created=None if stands else made, facts={}, allows=False)
-    memory = replace(memory, mounts_in_doubt=memory.mounts_in_doubt - _told(status))
+    memory = told_of(memory, status)
     if not permits:
         return memory
     key = kick_key(status.get("id"), sent.get("tries"), sent.get("at"))
     return replace(memory, kick_permit=(key, boot + life), kick_settled=key)
-
-
-def _told(status: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Session and place of the files of which status says that they are ours."""
-    entries = (e for e in status.get("resources") or () if e.get("source") is not None and e.get("mountPath"))
-    return {(status.get("id") or "", where(rooted(e["mountPath"]))) for e in entries}

@@ -107,8 +107,9 @@ class Memory:
     """Files that the API does not have, and when it was last asked for them."""
     upload_doubt: tuple[float, int] | None = None
     """When an upload was sent whose outcome is not known, and how often it was looked for."""
-    mounts_in_doubt: frozenset[tuple[str, str]] = frozenset()
-    """Session and place (see `mounts.where`) of files whose mounting was sent, and may have been done unheard."""
+    mounts_in_doubt: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Session and place (see `mounts.where`) of files whose mounting was sent, and may have been done unheard, and when
+    it ended without an answer; infinity while it is on its way."""
     asked: tuple[str, float] | None = None
     """The last wish to look anew, and when this process first saw it."""
     generation: int = 0
@@ -126,10 +127,6 @@ class Memory:
         """Whether something is known or in doubt that stands nowhere else."""
         doubts = self.created, self.unanswered, self.upload_doubt
         return any(x is not None for x in doubts) or bool(self.facts)
-
-    def doubted(self, id: str) -> set[str]:
-        """Where in a session a file may lie that was mounted unheard."""
-        return {place for session, place in self.mounts_in_doubt if session == id}
 
 
 def kick_key(id: str | None, tries: int | None, at: str | None) -> str:

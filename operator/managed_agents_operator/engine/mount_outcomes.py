@@ -17,6 +17,7 @@ from managed_agents_operator.engine.mounting import entries
 from managed_agents_operator.engine.mounts import rendered, rooted, source_of, where
 from managed_agents_operator.engine.refusals import step
 from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.unheard import doubted
 from managed_agents_operator.engine.verdict import Discard, Mount, Mutation, Rotate, Unmount, Upload
 from managed_agents_operator.engine.view import View
 
@@ -69,14 +70,19 @@ def mounted(v: View, memory: Memory, verdict: Mutation, outcome: object, now: fl
 
 
 def _mounted(v: View, memory: Memory, verdict: Mount, remote: Remote, now: float) -> Memory:
-    memory = replace(memory, mounts_in_doubt=memory.mounts_in_doubt - {in_place(verdict)})
+    memory = _heard(memory, verdict)
     made = {verdict.name: verdict.source}
-    known, doubted = v.resource.status.resources or (), memory.doubted(verdict.id)
-    told = rendered(v.resource.spec.resources, remote.mounts or (), known, made, born_with=doubted)
+    known, unheard = v.resource.status.resources or (), doubted(memory, remote, v.terms)
+    told = rendered(v.resource.spec.resources, remote.mounts or (), known, made, born_with=unheard)
     if in_effect(verdict, remote):
         return replace(memory, facts={**memory.facts, "resources": told})
     said = f"the API accepted the file of spec.resources[{verdict.name}] and did not mount it"
     return _not_kept(v, memory, verdict, said, now)
+
+
+def _heard(memory: Memory, verdict: Mount) -> Memory:
+    left = {at: since for at, since in memory.mounts_in_doubt.items() if at != in_place(verdict)}
+    return replace(memory, mounts_in_doubt=left)
 
 
 def _not_kept(v: View, memory: Memory, verdict: Mutation, said: str, now: float) -> Memory:
@@ -99,12 +105,15 @@ def not_mounted(v: View, memory: Memory, verdict: Mutation, failure: Failure) ->
     if isinstance(verdict, Upload) and not failure.certain:
         return replace(memory, upload_doubt=(memory.fresh_after, 0))
     until = memory.fresh_after + v.terms.refused_retry
-    if isinstance(verdict, Mount) and failure.certain:
-        if in_place(verdict) in v.memory.mounts_in_doubt:
+    if isinstance(verdict, Mount):
+        at, earlier = in_place(verdict), v.memory.mounts_in_doubt
+        if not failure.certain:
+            memory = replace(memory, mounts_in_doubt={**earlier, at: memory.fresh_after})
+        elif at in earlier:
             # One that was sent before, and not heard of, may lie there by now, and be what this one was refused for.
-            until = memory.fresh_after + SOON
+            memory, until = replace(memory, mounts_in_doubt=earlier), memory.fresh_after + SOON
         else:
-            memory = replace(memory, mounts_in_doubt=memory.mounts_in_doubt - {in_place(verdict)})
+            memory = _heard(memory, verdict)
     if failure.reason == MISSING:
         # Whatever changes there rings, and then it is tried again.
         refusal = Refusal(v.generation, float("inf"), MISSING, failure.message)

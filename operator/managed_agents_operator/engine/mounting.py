@@ -13,10 +13,11 @@ from managed_agents_operator.api.resources import ContentRef, Resource
 from managed_agents_operator.api.status import MountedResource, Source
 from managed_agents_operator.engine.external import Version
 from managed_agents_operator.engine.looks import LookFile, LookSession, LookUploads
-from managed_agents_operator.engine.mounts import paired
+from managed_agents_operator.engine.mounts import paired, place
 from managed_agents_operator.engine.refusals import OF_MOUNTS, held
 from managed_agents_operator.engine.remote import Mount as Mounted
 from managed_agents_operator.engine.remote import Remote
+from managed_agents_operator.engine.unheard import due, noted
 from managed_agents_operator.engine.uploading import doubt_due, last_arrivals, may_be_there, needed, spare
 from managed_agents_operator.engine.verdict import Ask, Guard, Mount, Report, Rest, Rotate, Unmount, Verdict
 from managed_agents_operator.engine.view import View
@@ -37,7 +38,7 @@ def mounting(v: View) -> Verdict | None:
     remote = v.remote
     if v.id is None or remote is None or remote.mounts is None:
         return None
-    for find in (_file, _superfluous, _token):
+    for find in (_file, _superfluous, _token, _unheard):
         verdict = find(v, v.id, remote)
         if verdict is not None:
             return verdict if isinstance(verdict, Rest | Guard) else _fresh(v, remote, verdict)
@@ -62,13 +63,13 @@ def _fresh(v: View, remote: Remote, verdict: Verdict) -> Verdict:
 def _file(v: View, id: str, remote: Remote) -> Verdict | None:
     """A file that is not there yet, or not with the right content."""
     for step in _unsettled(v, remote):
-        verdict = _bring(v, id, step)
+        verdict = _bring(v, id, remote, step)
         if verdict is not None:
             return verdict
     return None
 
 
-def _bring(v: View, id: str, step: Step) -> Verdict | None:
+def _bring(v: View, id: str, remote: Remote, step: Step) -> Verdict | None:
     """None where nothing can be done about it now; `mount_notes` says why."""
     name, there = step.wish.name, step.there
     if (there is not None and step.source is None) or step.wish.file is None:
@@ -83,14 +84,19 @@ def _bring(v: View, id: str, step: Step) -> Verdict | None:
     if there is not None and source.file_id in (step.source and step.source.file_id, there.file_id):
         return _noted(v, there, source)
     mount = Mount(id, name, step.wish.file.mount_path, source, MOUNTING)
-    if there is None or held(v, mount):
-        return None if held(v, mount) else mount
-    unmount = Unmount(id, there.id or "", name, MOUNTING)
+    if held(v, mount):
+        return None
+    if there is None:
+        return noted(v, remote, place(step.wish)) or mount
+    return _taken_out(v, Unmount(id, there.id or "", name, MOUNTING), step.wish.file.file_id)
+
+
+def _taken_out(v: View, unmount: Unmount, file_id: str | None) -> Verdict | None:
+    """What lies in the place of a file goes first; but not for one that does not exist."""
     if held(v, unmount):
         return None
-    if step.wish.file.file_id:
-        # It must not be taken out for one that does not exist.
-        look = LookFile(step.wish.file.file_id)
+    if file_id:
+        look = LookFile(file_id)
         asked_at = v.memory.no_files.get(look.id)
         if asked_at is not None and v.now < asked_at + v.terms.refused_retry:
             return None
@@ -122,6 +128,12 @@ def _superfluous(v: View, id: str, remote: Remote) -> Verdict | None:
             if not held(v, unmount):
                 return unmount
     return None
+
+
+def _unheard(v: View, id: str, remote: Remote) -> Ask | None:
+    """A last look for a file that nobody wants any more, and that may have been mounted."""
+    over = due(v)
+    return Ask(LookSession(id)) if over is not None and over <= v.now else None
 
 
 def _token(v: View, id: str, remote: Remote) -> Verdict | None:
@@ -183,7 +195,7 @@ def mounts_due(v: View) -> float | None:
     times = [r.until for step, r in v.memory.refusals.items() if step.startswith(OF_MOUNTS)]
     times += [at + v.terms.refused_retry for at in v.memory.no_files.values()]
     times += [last_arrivals(v)] if may_be_there(v) else []
-    times += [due] if (due := doubt_due(v)) is not None else []
+    times += [time for time in (doubt_due(v), due(v)) if time is not None]
     return min((time for time in times if v.now < time < float("inf")), default=None)
 
 

@@ -48,12 +48,14 @@ def spent(memory: Memory, verdict: Mutation) -> Memory:
     if isinstance(verdict, Send):
         return replace(memory, kick_permit=None, kick_settled=None)
     if isinstance(verdict, Mount):
-        return replace(memory, mounts_in_doubt=memory.mounts_in_doubt | {in_place(verdict)})
+        return replace(memory, mounts_in_doubt={**memory.mounts_in_doubt, in_place(verdict): float("inf")})
     return memory
 
 
 def torn(memory: Memory, now: float) -> Memory:
     """A call was torn off by whatever: it may have been carried out, and the time of doubt begins now."""
+    doubts = {at: min(since, now) for at, since in memory.mounts_in_doubt.items()}
+    memory = replace(memory, mounts_in_doubt=doubts)
     return replace(memory, claim_seen_at=now, kick_seen_at=now, kick_listings=0, kick_look_at=0.0)
 
 

@@ -16,6 +16,7 @@ from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.memory import Memory
 from managed_agents_operator.engine.mounts import rendered
 from managed_agents_operator.engine.replacing import making_room
+from managed_agents_operator.engine.unheard import doubted, still_noted
 from managed_agents_operator.engine.verdict import Report
 from managed_agents_operator.engine.view import View
 
@@ -89,9 +90,9 @@ def conclude(before: Mapping[str, Any], v: View, report: Report | None, projecti
     if v.remote is not None and v.remote.mounts is not None:
         ours = v.resource.status.incarnation is not None and v.resource.spec.management_policy == "Full"
         known_mounts = v.resource.status.resources or ()
-        doubted = v.memory.doubted(v.remote.id) if ours else ()
-        told = rendered(v.resource.spec.resources, v.remote.mounts, known_mounts, ours=ours, born_with=doubted)
-        seen["resources"] = told or None
+        unheard = doubted(v.memory, v.remote, v.terms) if ours else ()
+        told = rendered(v.resource.spec.resources, v.remote.mounts, known_mounts, ours=ours, born_with=unheard)
+        seen |= {"resources": told or None, "mounting": still_noted(v, v.remote, told) or None}
     after = _set(known(before, v.memory), seen)
     _idle(after, v)
     _bookkeeping(after, v)
@@ -134,6 +135,7 @@ def bare(after: Mapping[str, Any]) -> Status:
         "connectionRef",
         "kickoff",
         "creation",
+        "mounting",
         "observedGeneration",
         "conditions",
     )

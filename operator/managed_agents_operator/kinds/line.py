@@ -161,11 +161,10 @@ class Line:
             self.budget.configure(spec.creates_per_minute, spec.requests_per_minute)
 
     def another_key(self) -> None:
-        """Its key is another one by now: who has a call to make need not wait for the next trial.
-
-        Where nobody has one, the next sweep tells whether the key is accepted, after the pause it had taken.
-        """
+        """Its key is another one by now: neither who has a call to make nor the next sweep, which tells whether it is
+        accepted, need wait for the next trial."""
         self._circuit.hurry()
+        self.sweeps.hurry()
 
     def answers(self) -> bool:
         """Whether its last calls were answered at all."""

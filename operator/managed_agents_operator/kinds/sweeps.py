@@ -46,6 +46,7 @@ class Sweeps:
         self._on_first = on_first
         self._hot: set[str] = set()
         self._orphans: set[str] = set()
+        self._wakes = {which: asyncio.Event() for which in (Priority.FULL_SWEEP, Priority.HOT_SWEEP)}
         self._moved = dict.fromkeys((Priority.FULL_SWEEP, Priority.HOT_SWEEP), monotonic())
 
     @property
@@ -65,6 +66,11 @@ class Sweeps:
             group.create_task(self._repeat(Priority.FULL_SWEEP, self.full, full_seconds), name="full sweep")
             group.create_task(self._repeat(Priority.HOT_SWEEP, self.hot, hot_seconds), name="hot sweep")
 
+    def hurry(self) -> None:
+        """What they fail of may be mended: the next ones need not wait."""
+        for wake in self._wakes.values():
+            wake.set()
+
     async def _repeat(self, which: Priority, sweep: Callable[[], Awaitable[None]], seconds: float) -> None:
         pause = FIRST_PAUSE
         while True:
@@ -83,7 +89,8 @@ class Sweeps:
             else:
                 wait, pause = seconds, FIRST_PAUSE
             self._moved[which] = self._monotonic()
-            await asyncio.sleep(wait)
+            if await _woken(self._wakes[which], wait):
+                pause = FIRST_PAUSE
 
     async def full(self) -> None:
         """Every session that is not archived. Raises `ClaudeError`: then nothing is concluded from what was seen."""
@@ -145,6 +152,17 @@ class Sweeps:
         for id in orphans.keys() - self._orphans:
             log.warning("session %s has no resource; it was made for %s", id, orphans[id])
         self._orphans = set(orphans)
+
+
+async def _woken(wake: asyncio.Event, seconds: float) -> bool:
+    """Sleeps so long unless it is woken, also by who called before it slept."""
+    try:
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    except TimeoutError:
+        return False
+    wake.clear()
+    return True
 
 
 def _lost(status: Mapping[str, Any]) -> bool:

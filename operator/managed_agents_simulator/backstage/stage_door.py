@@ -97,6 +97,11 @@ def _reset_modes(ask: _Ask) -> Any:
     return asdict(ask.world.modes)
 
 
+def _reset(ask: _Ask) -> Any:
+    ask.door.faults.remove()
+    ask.world.reset()
+
+
 def _set_behaviour(ask: _Ask) -> Any:
     ask.world.behaviour = ask.world.behaviour.changed(ask.given)
     return asdict(ask.world.behaviour)
@@ -149,6 +154,7 @@ _ROUTES: dict[str, Callable[[_Ask], Any]] = {
     "GET /health": lambda _: {"status": "ok"},
     "GET /requests": lambda ask: ask.door.logbook.since(ask.query.number("since", 0, None) or 0),
     "DELETE /requests": lambda ask: ask.door.logbook.clear(),
+    "DELETE /": _reset,
     "GET /modes": lambda ask: asdict(ask.world.modes),
     "PUT /modes": _set_modes,
     "DELETE /modes": _reset_modes,

@@ -108,7 +108,8 @@ class Judge:
         if session is None:
             return
         assert status["state"] == self._world.api.state(session), f"{name}: {status['state']}"
-        assert status.get("archivedAt") == session.archived_at
+        told = status.get("archivedAt")
+        assert told == session.archived_at, f"{name}: archived {session.archived_at}, told {told}: {status}"
         assert status.get("title") == (session.title or None)
         assert (status.get("metadata") or {}) == session.metadata
 

@@ -22,7 +22,8 @@ def troubles(acts, often, seldom, also=()):
     """What may lie ahead: a fault, the end of the process or an act of people, at a gate of one of these calls."""
     gates = st.sampled_from([(call, done) for call in (*often, *often, *seldom) for done in (False, True)] + list(also))
     fault = st.sampled_from(("unclear", "unclear", "later", "unreachable", "refused", "crash", "crash"))
-    return st.lists(st.tuples(gates, st.one_of(fault, st.tuples(NAME, acts))), max_size=3)
+    act = st.tuples(NAME, acts)
+    return st.lists(st.tuples(gates, st.one_of(fault, act, st.tuples(st.just("crash"), act))), max_size=3)
 
 
 class Stage(People, RuleBasedStateMachine):
@@ -42,8 +43,18 @@ class Stage(People, RuleBasedStateMachine):
     def foresee(self, ahead):
         """The next calls of these kinds meet trouble."""
         for at, what in ahead:
-            act = what if isinstance(what, str) else partial(self.act, what[0], *what[1])
-            self.world.armed.append(Trouble(*at, act))
+            match what:
+                case "crash", act:
+                    trouble = Trouble(*at, "crash", self._doing(act))
+                case str():
+                    trouble = Trouble(*at, what)
+                case act:
+                    trouble = Trouble(*at, self._doing(act))
+            self.world.armed.append(trouble)
+
+    def _doing(self, act):
+        name, what = act
+        return partial(self.act, name, *what)
 
     @rule(what=st.sampled_from(SPELLS), seconds=st.sampled_from([0.0, 100.0]))
     def spell(self, what, seconds):

@@ -33,6 +33,8 @@ class Trouble:
     call: str
     done: bool
     what: Fault | Literal["crash"] | Callable[[], None]
+    then: Callable[[], None] | None = None
+    """What others do before the next process begins."""
 
 
 class World:
@@ -68,6 +70,8 @@ class World:
         self.armed.remove(due)
         if due.what == "crash":
             self.crash(operator)
+            if due.then:
+                due.then()
             self.start()
             return None
         if callable(due.what):

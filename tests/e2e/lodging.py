@@ -1,0 +1,50 @@
+"""One world for test after test: what a test leaves of its operator serves the next one, where nothing is against it.
+
+A world of its own costs a test more than all that it does there; `conftest` says who has one and who shares this one.
+"""
+
+from __future__ import annotations
+
+HARMLESS = range(200, 500)
+POISON = (401, 402, 403, 429)
+"""After these answers an operator waits, and the next test would wait with it."""
+
+
+class Lodging:
+    """Has at most one operator, started when a test asks for one."""
+
+    def __init__(self, world):
+        self.world = world
+        self._env = None
+
+    @property
+    def _runs(self):
+        return self._env is not None and self.world.operator.process.running
+
+    def start(self, env):
+        """An operator with these settings: the one that runs if it has them, else another in its place."""
+        if not (self._runs and env == self._env):
+            self.park()
+            self.world.start_operator(env)
+            self._env = env
+        return self.world.operator
+
+    def enter(self):
+        """As at the beginning, but for the operator."""
+        if not self.world.control.healthy():
+            self.world.simulator.start()
+        self.world.control.reset()
+
+    def leave(self, scene):
+        """Take away what a test made; after trouble the operator, too, since it would remember."""
+        answers = {call["status"] for call in scene.calls()}
+        if any(code not in HARMLESS or code in POISON for code in answers) or not self.world.control.healthy():
+            self.park()
+        self.world.remove_resources()
+        self.world.kubectl("delete", "secrets,configmaps", "--all", "--namespace=default")
+
+    def park(self):
+        """No operator: somebody else has one in this cluster."""
+        if self._runs:
+            self.world.stop_operator()
+        self._env = None
