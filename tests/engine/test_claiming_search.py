@@ -10,14 +10,16 @@ from tests.engine.views import (
     claim,
     found,
     memory,
+    ready,
     resource,
+    spec,
     view,
 )
 from tests.engine.wording import words
 
 from managed_agents_operator.engine.claiming import nothing_yet
 from managed_agents_operator.engine.external import Link
-from managed_agents_operator.engine.looks import Absent, LookAgent, LookSession
+from managed_agents_operator.engine.looks import Absent, LookAgent, LookSearch, LookSession
 
 
 @pytest.mark.parametrize(
@@ -98,3 +100,24 @@ def test_the_id_that_was_wiped_may_be_gone_by_proof():
     """Then the search decides, as for any claim."""
     v = view(resource(claimed=claim()), memory_=memory(last_id=None), seen={LookSession(ID): Absent(None, NOW)})
     assert words(nothing_yet(v)) == "look: Search"
+
+
+def _stalled(reason, **wish):
+    told = {"conditions": [ready(reason, status="False")]}
+    return view(resource(wish=spec(**wish), claimed=claim(), status=told), link=Link(workspace="wrkspc_1"))
+
+
+@pytest.mark.parametrize(
+    ("why", "v", "shown"),
+    [
+        ("the news is that it is searched", _stalled("Pending"), "Searching"),
+        ("what was refused may have been made since", _stalled("InvalidSpec"), "Searching"),
+        ("no adoption but finds the same each time", _stalled("InvalidSpec", sessionId="sesn_9"), None),
+        ("nor one that differs", _stalled("ImmutableChanged", sessionId="sesn_9"), None),
+        ("what can't be told stays so", _stalled("CreationUnknown"), None),
+    ],
+)
+def test_what_stalls_is_not_taken_back_for_another_search(why, v, shown):
+    verdict = nothing_yet(v)
+    assert isinstance(verdict.look, LookSearch), why
+    assert (verdict.report and verdict.report.ready) == shown, why

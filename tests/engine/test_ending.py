@@ -161,6 +161,16 @@ TERMINAL = [
         f"look: Session {ID}",
     ),
     (
+        "perhaps by the process before, and no listing shows it: looked at",
+        view(living(wish=WISHED, status={"state": "terminated"})),
+        f"look: Session {ID}",
+    ),
+    (
+        "once it is known to be gone there is nothing to look at",
+        view(living(wish=WISHED, status={"state": "terminated", **TOLD_DELETED}), absent=GONE, seen=SEEN_GONE),
+        "rest: Terminated/RemoteDeleted",
+    ),
+    (
         "once: taken, and no time of archiving is shown",
         view(living(wish=WISHED), remote=remote(state="terminated"), memory_=memory(ended=ID)),
         "rest: Terminated/Stalled",

@@ -91,7 +91,12 @@ def terminal(v: View) -> Verdict | None:
 
 def _archived_at_last(v: View, id: str) -> Verdict | None:
     """One that ended by an error is archived too where that is wished for, if the API takes it; tried once."""
-    if v.remote is None or v.memory.ended == id or "end" in v.memory.refusals or not v.ours(v.remote):
+    if v.memory.ended == id or "end" in v.memory.refusals:
+        return None
+    if v.remote is None:
+        # A process before this one may have done it, and no listing shows it any more.
+        return Ask(LookSession(id)) if v.sight.absent is None else None
+    if not v.ours(v.remote):
         return None
     return End(id, "Archive", None) if v.fresh(v.remote) else Ask(LookSession(id))
 

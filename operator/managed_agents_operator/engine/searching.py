@@ -30,6 +30,8 @@ SEARCHING = Report(
 UNTIL_THEN = "until then nothing is created, released or called lost"
 KEPT = frozenset({"Archived", "CreationUnknown", "DuplicateSession", "OwnedElsewhere", "WrongWorkspace"})
 """What stays in Ready while it is searched once more, as after a restart."""
+KEPT_OF_ADOPTING = frozenset({"ImmutableChanged", "InvalidSpec", "MetadataFull"})
+"""The same where nothing is to be made: each further look at the session to adopt is preceded by a search."""
 
 
 def seek(
@@ -57,7 +59,8 @@ def seek(
     pause = doubled(1.0, v.memory.searches - 1, LONGEST_PAUSE)
     due = v.now if found is None or v.now >= end else min(found.began_at + pause, end)
     ready = v.told("Ready")
-    shown = None if ready is not None and ready.reason in KEPT else report
+    kept = KEPT | KEPT_OF_ADOPTING if v.resource.spec.session_id else KEPT
+    shown = None if ready is not None and ready.reason in kept else report
     if v.now < due:
         return Rest(shown, until=due)
     agent = claim.agent if claim and narrow else None

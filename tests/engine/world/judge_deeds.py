@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from tests.engine.world.history import Deed
 from tests.engine.world.world import World
 
+from managed_agents_operator.api.session import CLAIM_ANNOTATION
+from managed_agents_operator.engine.claim import Claim
+
 ENDING = ("archive", "delete", "interrupt")
 SLACK = 0.001
 """Seconds that times lose when they are written down."""
@@ -18,7 +21,7 @@ def deeds(world: World) -> None:
         _observed(deed)
         _of_others(deed)
         _by_time(world, deed)
-        _anew(deed)
+        _anew(world, deed)
     _replaced(world)
 
 
@@ -56,12 +59,15 @@ def _other_reason(deed: Deed) -> bool:
     )
 
 
-def _anew(deed: Deed) -> None:
-    """Another session than the one in status is only made where that was asked for."""
+def _anew(world: World, deed: Deed) -> None:
+    """Another session than the one in status is only made where that was asked for, at the latest by its claim."""
     if deed.what != "create" or deed.body is None or not (deed.body.get("status") or {}).get("id"):
         return
+    id, meta = deed.body["status"]["id"], deed.body["metadata"]
+    claim = Claim.parse(meta["annotations"].get(CLAIM_ANNOTATION))
+    begun = claim is not None and claim.replaces == id and meta["uid"] in world.cluster.chronicle.replacing
     wish = (deed.spec.get("onImmutableChange"), deed.spec.get("onLost"))
-    assert "Replace" in wish, f"{deed.target} was made beside {deed.body['status']['id']}"
+    assert "Replace" in wish or begun, f"{deed.target} was made beside {id}"
 
 
 def _replaced(world: World) -> None:
