@@ -157,6 +157,12 @@ class Judge:
             known = not uid or uid in here or uid in self._excused or not self._world.api.keeps_metadata
             assert known, f"{session.id} of {uid} was left behind"
 
+    def _refused_at_last(self, body: dict[str, Any]) -> bool:
+        """Whether an ended session could not be archived, which each process tries once."""
+        session = self._world.api.sessions.get((body.get("status") or {}).get("id", ""))
+        ended = session is not None and session.terminated and not session.archived_at
+        return ended and bool(body["spec"].get("archived"))
+
     def _first_events(self) -> None:
         for session in self._world.api.sessions.values():
             firsts = [text for _, type_, text in session.events if text == "go"]
@@ -165,6 +171,8 @@ class Judge:
     def _quiet(self) -> None:
         """Another process that starts now finds nothing to do, though it may search for what a claim stands for."""
         world, api = self._world, self._world.api
+        if any(self._refused_at_last(body) for body in world.cluster.objects.values()):
+            return
         before, told, done = self._counts(), self._lasting(), len(api.history.deeds)
         for operator in list(world.operators):
             world.crash(operator)
