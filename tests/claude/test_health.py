@@ -16,6 +16,7 @@ from managed_agents_operator.claude.errors import (
     NotFound,
     Overloaded,
     RateLimited,
+    Refused,
     ServerFault,
     Unauthorized,
     Unreadable,
@@ -50,6 +51,14 @@ def test_without_a_usable_answer_it_counts_from_the_first_time(clock, health: He
     assert health.unreachable_since == 1000
     health.succeeded(None)
     assert (health.unreachable_since, health.last_success) == (None, 1060)
+    assert health.recovered_at == 1060
+
+
+def test_the_end_of_a_moment_is_no_end_of_an_outage(clock, health: Health) -> None:
+    health.failed(Lost("no answer"), None)
+    clock.now += 9
+    health.succeeded(None)
+    assert health.recovered_at == float("-inf")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +151,25 @@ async def test_what_answered_to_the_key_before_is_not_taken_for_the_workspace_of
     with pytest.raises(NotFound):
         await client.get_session("s")
     assert client.workspace_now() == "wrkspc_3"
+
+
+@pytest.mark.parametrize("status", [200, 401, 402, 403])
+async def test_an_answer_to_the_key_before_says_nothing_of_this_one(server, connect, status) -> None:
+    keys = ["sk-ant-one"]
+    client = await connect(credentials=lambda: {"x-api-key": keys[-1]})
+
+    async def changed_meanwhile(_: Request, writer: asyncio.StreamWriter) -> None:
+        keys.append("sk-ant-two")
+        assert client.workspace_now() is None
+        writer.write(server.answer(status, SESSION))
+
+    server.script = changed_meanwhile
+    with contextlib.nullcontext() if status == 200 else pytest.raises(Unsent, match="the key was changed"):
+        await client.get_session("s")
+    assert client.health.last_success is None
+    server.says(status, SESSION)
+    with contextlib.nullcontext() if status == 200 else pytest.raises(Refused):
+        await client.get_session("s")
 
 
 async def test_each_call_keeps_the_health(server, client, clock) -> None:

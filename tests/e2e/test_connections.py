@@ -356,6 +356,27 @@ def test_tenants_can_not_use_each_others_keys(scene, team, opened_to):
     assert "3333" not in {c["key"] for c in scene.calls()}
 
 
+def test_a_claim_that_somebody_edits_moves_no_session(scene, team, opened_to):
+    here = team()
+    opened_to(here, "sk-ant-own-1111")
+    shared(scene, "sk-ant-shared-4444", allowedNamespaces={"names": [here.namespace]})
+    fares(scene, "Connected", "shared", "clusterconnection")
+    here.apply(here.session("job", title="0"))
+    here.wait_ready("job")
+    had, mark = here.status("job"), scene.mark()
+    claim = json.loads(here.object("job")["metadata"]["annotations"]["managedagents.dev/claim"])
+    for title, said in (("1", "ClusterConnection/shared"), ("2", "environment"), ("3", "Connection/elsewhere")):
+        forged = json.dumps(claim | {"connection": said})
+        note = f"managedagents.dev/claim={forged}"
+        here.kubectl("annotate", "session", "job", "-n", here.namespace, "--overwrite", note)
+        here.apply(here.session("job", title=title))
+        here.until("the title", lambda: scene.control.session(had["id"])["title"] == title)  # noqa: B023
+    here.delete("job")
+    assert keys(scene, mark) == {"1111"}
+    assert scene.control.session(had["id"])["archived_at"]
+    assert len(scene.creations()) == 1
+
+
 def tenant(scene, team):
     """A person with all rights to our resources and to Secrets in one namespace; their name."""
     person = f"person-of-{team.namespace}"

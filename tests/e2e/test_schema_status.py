@@ -89,6 +89,7 @@ FULL = {
     "creation": {"n": 1, "by": "x", "at": TIME, "outcome": "Refused", "generation": 1},
     "kickoff": {"digest": "abc", "tries": 1, "at": TIME, "eventIds": ["sevt_1"], "sentAt": TIME, "state": "Sent"},
     "managedMetadataKeys": ["team"],
+    "mounting": ["/mnt/session/uploads/data.csv"],
     "conditions": [
         {
             "type": "Ready",

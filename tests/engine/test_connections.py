@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 
 import pytest
 from tests.engine.keeping import Notes, obj
+from tests.engine.test_choosing import CLAIM
 from tests.engine.world.clock import FakeClock
 
 from managed_agents_operator.api.connection import CONNECTION_FINALIZER
@@ -556,3 +558,77 @@ async def test_an_address_that_can_not_be_called_is_told(stage):
     await stage.begin()
     assert stage.ready() == "KeyMissing"
     assert "no host" in stage.status()["conditions"][0]["message"]
+
+
+async def test_a_right_that_was_withdrawn_does_not_come_back_when_the_connection_goes(stage):
+    stage.secrets["system", "key"] = b"one"
+    stage.shared(allowedNamespaces={"names": ["team"]})
+    stage.kinds["Namespace"].put("", "team")
+    await stage.begin()
+    stage.session(connectionRef={"kind": "ClusterConnection", "name": "shared"})
+    await stage.calm()
+    assert stage.board.trouble("u1") is None
+    body = stage.lines[SHARED].keeper.body("u1")
+    ref = {"kind": "ClusterConnection", "name": "shared", "uid": "x"}
+    later = {**body, "status": {"id": "sesn_1", "connectionRef": ref}}
+    later["metadata"] = {**body["metadata"], "resourceVersion": str(next(counter))}
+    stage.board.see("MODIFIED", later)
+    stage.shared(allowedNamespaces={"names": ["other"]})
+    await stage.calm()
+    assert stage.board.trouble("u1").reason == "ConnectionNotAllowed"
+    stage.kinds["ClusterConnection"].remove("", "shared")
+    await stage.calm()
+    assert stage.board.trouble("u1").reason == "ConnectionNotAllowed"
+    assert not stage.lines[SHARED].closed
+
+
+async def test_names_that_anybody_may_write_are_not_kept(stage):
+    await stage.begin()
+    for n in range(20):
+        body = obj(f"u{n}")
+        body["metadata"]["annotations"] = {
+            "managedagents.dev/claim": json.dumps(CLAIM | {"connection": f"Connection/x{n}"})
+        }
+        stage.board.see("ADDED", body)
+        await stage.calm()
+        stage.board.see("DELETED", body)
+        await stage.calm()
+    assert len(stage.connections._locks) == 0
+
+
+async def test_no_line_is_opened_while_the_process_ends(stage):
+    stage.own()
+    await stage.begin()
+    await stage.board.drain(0)
+    stage.secrets["team", "key"] = b"one"
+    stage.connections.source_changed("Secret", "team", "key")
+    await stage.calm()
+    assert stage.opened == []
+
+
+async def test_a_line_that_can_not_be_opened_for_whatever_reason_ends_nothing(stage, monkeypatch):
+    async def fails(*_):
+        raise OSError(24, "too many open files")
+
+    stage.secrets["team", "key"] = b"one"
+    stage.own()
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.connections, "_open_line", fails)
+        await stage.begin()
+    assert not any(task.done() for task in stage.tasks)
+    stage.connections.source_changed("Secret", "team", "key")
+    await stage.calm()
+    assert stage.opened == [OWN]
+
+
+async def test_who_looks_for_a_connection_waits_for_no_write_of_its_status(stage, monkeypatch):
+    async def refused(*_, **__):
+        raise ClusterUnreachable("a webhook says no")
+
+    await stage.begin()
+    monkeypatch.setattr(stage.kinds["ClusterConnection"], "patch_status", refused)
+    stage.kinds["ClusterConnection"].to = lambda *_: None
+    stage.secrets["system", "key"] = b"one"
+    stage.shared()
+    await stage.connections.look(SHARED)
+    assert stage.opened == [SHARED]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.faring import FARES, Facts, Fare, status, told
+from managed_agents_operator.engine.faring import FARES, Facts, Fare, another_workspace, status, told
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 5, tzinfo=UTC)
 WELL = Facts(3, deleting=False, sessions=2, keyless=None, wanted_workspace=None, fare=Fare("wrkspc_1", called=True))
@@ -25,6 +25,7 @@ ROWS = [
     (replace(WELL, wanted_workspace="wrkspc_2"), "WrongWorkspace", "Closed", "another workspace than the spec says"),
     (replace(WELL, wanted_workspace="wrkspc_1"), "Connected", "Closed", "that very workspace"),
     (replace(WELL, wanted_workspace="w", fare=Fare(called=True)), "Connected", "Closed", "a server that names none"),
+    (replace(WELL, fare=Fare(called=True, refused="not found")), "ListingRefused", "Closed", "a wrong path, say"),
     (replace(WELL, deleting=True, keyless="no"), "Deleting", "Closed", "going is said before all else"),
 ]
 
@@ -47,6 +48,16 @@ def test_the_time_of_a_transition_moves_with_the_status_alone():
     times = [s["conditions"][0]["lastTransitionTime"] for s in (first, worse, still)]
     assert times == ["2026-11-24T12:00:00Z", "2026-11-24T12:01:00Z", "2026-11-24T12:01:00Z"]
     assert worse["workspaceId"] == "wrkspc_1", "what was seen last stays"
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted", "expected"),
+    [("w1", "w1", None), (None, "w1", None), ("w1", None, None), ("w2", "w1", "WrongWorkspace")],
+)
+def test_answers_of_another_workspace(seen, wanted, expected):
+    trouble = another_workspace(seen, wanted)
+    assert (trouble and trouble.reason) == expected
+    assert trouble is None or trouble.consequence is Consequence.BLOCKED
 
 
 def test_what_is_news():

@@ -8,10 +8,14 @@ import pytest
 from tests.engine.anything import SHUT, TRIAL
 from tests.engine.views import (
     GONE,
+    ID,
     LINK,
     NOW,
+    OUTAGE,
     backoff,
     claim,
+    digest_of,
+    found,
     living,
     memory,
     remote,
@@ -23,6 +27,7 @@ from tests.engine.views import (
 from tests.engine.wording import words
 
 from managed_agents_operator.engine.ladder import RUNGS, decide
+from managed_agents_operator.engine.looks import LookSession
 from managed_agents_operator.engine.verdict import Rest
 
 
@@ -83,6 +88,30 @@ HELD = [
     ("a pause: no claim", view(resource(), memory_=memory(backoff=backoff())), "rest: Creating/RateLimited"),
     ("it is over", view(resource(), memory_=memory(backoff=backoff(until=NOW))), "claim n=1"),
     (
+        "it was an outage, which is over",
+        view(resource(), memory_=memory(backoff=backoff(OUTAGE)), link=replace(LINK, recovered_at=NOW - 1)),
+        "claim n=1",
+    ),
+    (
+        "it failed after the outage",
+        view(resource(), memory_=memory(backoff=backoff(OUTAGE)), link=replace(LINK, recovered_at=NOW - 5)),
+        "rest: Creating/Unreachable",
+    ),
+    (
+        "a server that named a time keeps it",
+        view(
+            resource(),
+            memory_=memory(backoff=backoff(replace(OUTAGE, retry_at=NOW + 4))),
+            link=replace(LINK, recovered_at=NOW - 1),
+        ),
+        "rest: Creating/Unreachable",
+    ),
+    (
+        "what has nothing to do with outages waits",
+        view(resource(), memory_=memory(backoff=backoff()), link=replace(LINK, recovered_at=NOW - 1)),
+        "rest: Creating/RateLimited",
+    ),
+    (
         "a reason that conditions don't know",
         view(resource(), memory_=memory(backoff=backoff(GONE))),
         "rest: Creating/CallRefused",
@@ -102,6 +131,16 @@ LEAVES = [
     (
         "a claim of which is known that it made nothing is told to be over",
         view(resource(claimed=claim()), memory_=memory(settled=claim().text), link=AWAY),
+        Rest(None, facts={"creation": OVER}),
+    ),
+    (
+        "a session is not marked with a key that spec does not ask for",
+        view(
+            resource(wish=spec(sessionId=ID), claimed=claim(adopts=ID, digest=digest_of(spec(sessionId=ID)))),
+            link=AWAY,
+            search=found(began_at=NOW),
+            seen={LookSession(ID): remote(marked={})},
+        ),
         Rest(None, facts={"creation": OVER}),
     ),
 ]

@@ -25,5 +25,5 @@ def test_a_pause(first, times, longest, pause, why):
 
 def test_a_call_that_fails_for_weeks_is_tried_on():
     later = Failure(Consequence.LATER, "RateLimited", "the API asks to wait (429)")
-    tried = Memory(backoff=Backoff(5000, 0.0, later))
+    tried = Memory(backoff=Backoff(5000, 0.0, 0.0, later))
     assert failed(tried, later, 100.0, 0.5).backoff.until == 100.0 + LONGEST_PAUSE

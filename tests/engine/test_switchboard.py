@@ -143,6 +143,23 @@ async def test_one_without_a_connection_is_told_why_and_leaves_when_there_is_one
     assert stage.nowhere.body("u1") is None
 
 
+async def test_who_leaves_nowhere_takes_no_second_best_unlooked(stage):
+    """The labels of its namespace were heard of before the Connection that it would rather have."""
+    stage.board.begin()
+    stage.board.see("ADDED", obj())
+    await stage.calm()
+    assert stage.passed(None) == ["u1"]
+    stage.late = {OWN}
+    stage.looked.clear()
+    stage.open(ENVIRONMENT)
+    await stage.calm()
+    assert OWN in stage.looked
+    assert stage.passed(ENVIRONMENT) == []
+    stage.open(OWN)
+    await stage.calm()
+    assert stage.passed(OWN) == ["u1"]
+
+
 async def test_another_default_moves_nothing_that_was_claimed(stage):
     stage.open(ENVIRONMENT)
     stage.board.begin()

@@ -34,6 +34,7 @@ LATER = Failure(Consequence.LATER, "RateLimited", "the API asks to wait (429)")
 REFUSED = Failure(Consequence.REFUSED, "InvalidSpec", "no such agent")
 UNCLEAR = Failure(Consequence.UNCLEAR, "Unreachable", "no answer")
 BLOCKED = Failure(Consequence.BLOCKED, "KeyRefused", "the key is wrong")
+OUTAGE = Failure(Consequence.LATER, "Unreachable", "no connection")
 GONE = Failure(Consequence.ABSENT, "NotFound", "not found")
 
 
@@ -159,7 +160,7 @@ def permit(of: Session, **changes: Any) -> Permit:
 
 
 def backoff(failure: Failure = LATER, **changes: Any) -> Backoff:
-    return Backoff(**({"tries": 1, "until": NOW + 4, "failure": failure} | changes))
+    return Backoff(**({"tries": 1, "since": NOW - 4, "until": NOW + 4, "failure": failure} | changes))
 
 
 def refusal(**changes: Any) -> Refusal:

@@ -72,6 +72,26 @@ async def test_nothing_is_sent_with_another_key_than_the_claim_was_written_with(
     assert isinstance(await connection.kind.create(resource(), right, {}, lambda: True), Made)
 
 
+async def test_in_another_workspace_than_the_connection_names_nothing_is_called(connection, control):
+    """Also by a server that does not look at the header which asks for it."""
+    await connection.client.get_agent("agent_sample")
+    here = connection.client.workspace_now()
+    assert connection.kind.sight(resource()).link.blocked is None
+    connection.client.configure(workspace="wrkspc_elsewhere", betas=())
+    assert connection.kind.sight(resource()).link.blocked.reason == "WrongWorkspace"
+    outcome = await connection.kind.create(resource(), CLAIM, {}, lambda: True)
+    assert outcome.reason == "PermitExpired"
+    connection.client.configure(workspace=here, betas=())
+    assert connection.kind.sight(resource()).link.blocked is None
+
+
+async def test_before_any_answer_nothing_is_made_in_a_workspace_that_must_be_the_right_one(connection, control):
+    connection.client.configure(workspace="wrkspc_elsewhere", betas=())
+    outcome = await connection.kind.create(resource(), CLAIM, {}, lambda: True)
+    assert outcome.reason == "PermitExpired"
+    assert calls(control) == []
+
+
 async def test_nothing_is_sent_once_the_permit_is_over(connection, control):
     outcome = await connection.kind.create(resource(), CLAIM, {}, lambda: False)
     assert (outcome.consequence, outcome.reason) == (Consequence.LATER, "PermitExpired")

@@ -11,7 +11,7 @@ import pytest
 from tests.kinds.stage import marker, wire
 
 from managed_agents_operator.claude.answers import Answer
-from managed_agents_operator.claude.errors import CursorRefused, Lost, RateLimited, Unauthorized, Unreadable
+from managed_agents_operator.claude.errors import CursorRefused, Lost, NotFound, RateLimited, Unauthorized, Unreadable
 from managed_agents_operator.claude.models import Page
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.kinds import sweeps
@@ -293,6 +293,16 @@ async def test_sweeps_that_fail_are_alive_and_one_that_hangs_is_not(connection, 
     with pytest.raises(asyncio.CancelledError):
         await connection.sweeps._repeat(Priority.HOT_SWEEP, fails, 5.0)
     assert connection.sweeps.age > 900, "the full sweep stands still, whatever the other one does"
+
+
+async def test_a_listing_that_is_refused_is_kept_in_mind_until_one_is_not(connection, control, monkeypatch):
+    outage = Outage(1, NotFound("no such path", status=404))
+    monkeypatch.setattr(sweeps, "_woken", outage.sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await connection.sweeps._repeat(Priority.FULL_SWEEP, outage.sweep, 60.0)
+    assert connection.sweeps.refused == "no such path"
+    await connection.sweeps.full()
+    assert connection.sweeps.refused is None
 
 
 async def test_a_refused_key_opens_the_circuit_and_the_next_listing_closes_it(connection, control, simulator):

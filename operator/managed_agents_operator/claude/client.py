@@ -88,6 +88,11 @@ class Client:
         """How this connection fares."""
         return self._exchange.health
 
+    @property
+    def workspace_wanted(self) -> str | None:
+        """The workspace that all answers are to name, None where any will do."""
+        return self._exchange.workspace_wanted
+
     def workspace_now(self) -> str | None:
         """The workspace that answered to the key as it is now; None before it had an answer that names one."""
         return self._exchange.workspace_now()

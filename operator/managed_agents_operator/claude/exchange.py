@@ -20,7 +20,9 @@ from managed_agents_operator import __version__
 from managed_agents_operator.claude.answers import Answer, Received
 from managed_agents_operator.claude.errors import (
     BadRequest,
+    BillingRequired,
     ClaudeError,
+    Forbidden,
     RateLimited,
     Refused,
     Unauthorized,
@@ -92,6 +94,7 @@ class Exchange:
     def configure(self, *, workspace: str | None, betas: Sequence[str] = ()) -> None:
         """Send this workspace, and these beta values beside the one that all calls need, from the next call on."""
         self._headers["anthropic-beta"] = ",".join(dict.fromkeys((BETA, *betas)))
+        self.workspace_wanted = workspace
         self._headers.pop("anthropic-workspace-id", None)
         if workspace:
             self._headers["anthropic-workspace-id"] = workspace
@@ -134,8 +137,14 @@ class Exchange:
             answer = received.answer(read, self._clock.wall)
         except ClaudeError as error:
             self._learn(error, bucket, key)
+            if isinstance(error, Unauthorized | BillingRequired | Forbidden) and self._replaced(key):
+                raise Unsent("the key was changed while the call was under way") from None
             raise
-        self.health.succeeded(self._spoken(received.workspace, key))
+        if key is self._key:
+            self.health.succeeded(received.workspace)
+        else:
+            # It says nothing of the key as it is now.
+            self.health.answered()
         if bucket is not None:
             bucket.calm()
         return answer
@@ -195,6 +204,10 @@ class Exchange:
             self._key = key
             self.health.another_key()
         return self._key
+
+    def _replaced(self, key: Mapping[str, str] | None) -> bool:
+        """Whether a call was signed with a key that is not used any more."""
+        return key is not None and key is not self._key
 
     def _spoken(self, workspace: str | None, key: Mapping[str, str] | None) -> str | None:
         """The workspace of an answer, unless the key was changed while the call was under way."""

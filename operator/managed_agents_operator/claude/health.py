@@ -13,13 +13,16 @@ from managed_agents_operator.claude.errors import ClaudeError, Conflict, Refused
 
 log = logging.getLogger(__name__)
 
+OUTAGE_SECONDS = 10.0
+"""How long nothing must have been answered for the next answer to be the end of an outage: some calls always fail."""
+
 
 class Health:
     """The state of one connection. Times are monotonic seconds.
 
     `last_success` is the last 2xx with the key as it is now. `unreachable_since` is the first of the failures (no
-    connection, no answer, 5xx) since the last answer of any other kind. `workspace` is the last anthropic-workspace-id
-    that was seen with the key as it is now.
+    connection, no answer, 5xx) since the last answer of any other kind, `recovered_at` the end of the last outage.
+    `workspace` is the last anthropic-workspace-id that was seen with the key as it is now.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -27,6 +30,7 @@ class Health:
         self._listeners: list[Callable[[Health], None]] = []
         self.last_success: float | None = None
         self.unreachable_since: float | None = None
+        self.recovered_at = float("-inf")
         self.workspace: str | None = None
 
     def on_change(self, listener: Callable[[Health], None]) -> None:
@@ -37,6 +41,10 @@ class Health:
         """A 2xx came."""
         first, self.last_success = self.last_success is None, self._monotonic()
         self._reached(workspace, news=first)
+
+    def answered(self) -> None:
+        """A 2xx came for a key that is not used any more."""
+        self._reached(None)
 
     def another_key(self) -> None:
         """The key is another one than before: whose workspace it is of is not known until it was answered."""
@@ -59,6 +67,9 @@ class Health:
     def _reached(self, workspace: str | None, *, news: bool = False) -> None:
         seen = workspace or self.workspace
         changed = news or seen != self.workspace or self.unreachable_since is not None
+        now = self._monotonic()
+        if self.unreachable_since is not None and now - self.unreachable_since >= OUTAGE_SECONDS:
+            self.recovered_at = now
         self.workspace, self.unreachable_since = seen, None
         if changed:
             self._tell()

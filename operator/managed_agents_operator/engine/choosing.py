@@ -14,6 +14,8 @@ from managed_agents_operator.engine.claim import ENVIRONMENT_CLAIM, Claim
 from managed_agents_operator.engine.errors import Consequence, Failure
 
 DEFAULT = "default"
+KINDS = ("Connection", "ClusterConnection")
+LONGEST_NAME = 253
 NO_KEY = (
     "there is no connection for this namespace: make a Connection called default in it, let it use a ClusterConnection "
     "called default, or name one in spec.connectionRef"
@@ -105,12 +107,11 @@ def bound(body: Mapping[str, Any]) -> Place | None:
     """The connection that a resource can't leave: that of its session, or of a claim that may have made one."""
     status, meta = body.get("status") or {}, body["metadata"]
     namespace = meta.get("namespace", "")
-    ref = status.get("connectionRef")
-    if ref and status.get("id"):
-        return _place(ref["kind"], ref["name"], namespace)
-    claim = Claim.parse((meta.get("annotations") or {}).get(CLAIM_ANNOTATION))
     if status.get("id"):
-        return _claimed(claim, namespace) if claim is not None and claim.uid == meta.get("uid") else ENVIRONMENT
+        # Written together with the id. What an annotation says does not count: anybody may write that.
+        ref = status.get("connectionRef")
+        return _place(ref["kind"], ref["name"], namespace) if ref else ENVIRONMENT
+    claim = Claim.parse((meta.get("annotations") or {}).get(CLAIM_ANNOTATION))
     if claim is None:
         return None
     refused = status.get("creation") or {}
@@ -165,9 +166,12 @@ def _keyless(why: str) -> Failure:
     return Failure(Consequence.BLOCKED, "KeyMissing", why)
 
 
-def _claimed(claim: Claim, namespace: str) -> Place:
+def _claimed(claim: Claim, namespace: str) -> Place | None:
+    """None for what can't be the name of a connection: nobody of us wrote that."""
+    if claim.connection == ENVIRONMENT_CLAIM:
+        return ENVIRONMENT
     kind, _, name = claim.connection.partition("/")
-    return _place(kind, name, namespace) if name else ENVIRONMENT
+    return _place(kind, name, namespace) if kind in KINDS and 0 < len(name) <= LONGEST_NAME else None
 
 
 def _place(kind: str, name: str, namespace: str) -> Place:

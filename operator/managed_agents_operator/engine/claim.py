@@ -93,12 +93,10 @@ def replacing(resource: Session) -> bool:
 
 def connection_of(resource: Session) -> str | None:
     """The connection of the session in status, as claims name it; None without a session."""
-    claim, status = Claim.parse(resource.metadata.annotations.get(CLAIM_ANNOTATION)), resource.status
-    if status.id is None:
+    ref = resource.status.connection_ref
+    if resource.status.id is None:
         return None
-    if status.connection_ref is not None:
-        return f"{status.connection_ref.kind}/{status.connection_ref.name}"
-    return claim.connection if claim is not None and claim.uid == resource.metadata.uid else ENVIRONMENT_CLAIM
+    return f"{ref.kind}/{ref.name}" if ref is not None else ENVIRONMENT_CLAIM
 
 
 def may_search(resource: Session) -> bool:

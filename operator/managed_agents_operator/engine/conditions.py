@@ -67,7 +67,7 @@ READY: Mapping[str, Reason] = {
     "OwnedElsewhere": _stalled("The session belongs to another resource or another cluster."),
     "MetadataFull": _stalled("The session to adopt takes no two more pairs of metadata, by which it would be known."),
     "DuplicateSession": _stalled("More than one session carries the marker of this resource."),
-    "WrongWorkspace": _stalled("The key belongs to another workspace than the session."),
+    "WrongWorkspace": _stalled("The key belongs to another workspace than the session, or than its connection names."),
     "ImmutableChanged": _stalled("The session is another one than the spec describes, in what a session can't change."),
     "InvalidSpec": _stalled("The API refused the session: mend the spec."),
     "KeyRefused": _stalled("The API does not accept the key (401). Clears by itself once it does."),
@@ -103,6 +103,7 @@ SYNCED: Mapping[str, str] = {
     "BillingRefused": READY["BillingRefused"].meaning,
     "KeyMissing": READY["KeyMissing"].meaning,
     "ConnectionNotAllowed": READY["ConnectionNotAllowed"].meaning,
+    "WrongWorkspace": READY["WrongWorkspace"].meaning,
     "Stalled": "Ready says why nothing more is done.",
     "Suspended": READY["Suspended"].meaning,
 }

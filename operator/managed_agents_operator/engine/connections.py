@@ -99,7 +99,7 @@ class Connections:
             return
         self.directory.see(place.kind, None, body)
         if place.kind != "Namespace":
-            await self._tend(place)
+            await self._tend(place, note=False)
 
     @property
     def lines(self) -> Collection[Line]:
@@ -150,9 +150,9 @@ class Connections:
         for place in list(self.directory.specs):
             try:
                 await self._tend(place)
-            except ClusterError as error:
-                # One that can't be read holds up its own Sessions only.
-                log.warning("%s could not be tended: %s", place, error)
+            except Exception as error:
+                # One that can't be read or opened holds up its own Sessions only.
+                log.warning("%s could not be tended: %s", place, error, exc_info=not isinstance(error, ClusterError))
 
     async def _list(self, kind: str) -> None:
         listed = set()
@@ -170,8 +170,8 @@ class Connections:
             try:
                 for kind in self._kinds:
                     await self._list(kind)
-            except ClusterError as error:
-                log.debug("connections could not be listed: %s", error)
+            except Exception as error:
+                log.warning("connections could not be listed: %s", error, exc_info=not isinstance(error, ClusterError))
             for place in {*self.directory.specs, *self._lines}:
                 self._changed(place)
 
@@ -185,26 +185,26 @@ class Connections:
                     await self._tend(place)
                 except Exception as error:
                     # Whatever it is, it is no reason to end for all others.
-                    log.warning(
-                        "%s could not be tended: %s", place, error, exc_info=not isinstance(error, ClusterError)
-                    )
-                    asyncio.get_running_loop().call_later(
-                        min(AGAIN * 2 ** self._tries[place], MINUTE), self.ring, place
-                    )
+                    traced = not isinstance(error, ClusterError)
+                    log.warning("%s could not be tended: %s", place, error, exc_info=traced)
+                    pause = min(AGAIN * 2 ** self._tries[place], MINUTE)
+                    asyncio.get_running_loop().call_later(pause, self.ring, place)
                     self._tries[place] = min(self._tries[place] + 1, 10)
                 else:
                     del self._tries[place]
 
     # one of them
 
-    async def _tend(self, place: Place) -> None:
-        """Key, line, finalizer and status of one connection, as its resource and its users stand now."""
+    async def _tend(self, place: Place, *, note: bool = True) -> None:
+        """Key, line and (with `note`) finalizer and status of one connection, as it and its users stand now."""
         async with self._locks[place]:
             found = self.directory.specs.get(place)
             used = self._board.users(place) if self._board is not None else 0
             if found is None:
                 if not used:
                     await self._close(place)
+                    self._register.forget(place)
+                    self._locks.pop(place, None)
                 return
             line = self._lines.get(place)
             if line is not None and line.base_url != found.spec.base_url and not used:
@@ -218,7 +218,7 @@ class Connections:
             else:
                 await self._serve(place, found.spec, line)
             line = self._lines.get(place)
-            if not self._begun:
+            if not (self._begun and note):
                 return
             due = await self._register.note(place, used, line.fare() if line is not None else None)
             if due is not None and place not in self._later:
@@ -232,7 +232,7 @@ class Connections:
             line.configure(spec)
             if another:
                 line.another_key()
-        elif (key := self._keyring.key(place)) is not None:
+        elif (key := self._keyring.key(place)) is not None and not (self._board and self._board.draining):
             try:
                 self._opened(place, await self._open_line(place, spec, key))
             except ValueError as error:
@@ -249,7 +249,7 @@ class Connections:
     async def _close(self, place: Place) -> None:
         line = self._lines.pop(place, None)
         self._keyring.forget(place)
-        self.directory.open.discard(place)
+        self.directory.closed(place)
         if line is None:
             return
         if self._board is not None:

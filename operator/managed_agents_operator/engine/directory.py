@@ -52,6 +52,8 @@ class Directory:
         """Those with a line."""
         self.why: dict[Place, str] = {}
         """Why the key of one can't be had, in words."""
+        self._last: dict[Place, Connection | ClusterConnection] = {}
+        """What those said last that are gone, while there are lines of them: rights that were withdrawn stay so."""
         self._refs: dict[Place, Mapping[str, str]] = {}
         self._labels: dict[str, tuple[int, Mapping[str, str]]] = {}
         """Of each namespace the version that was seen, and its labels."""
@@ -76,8 +78,8 @@ class Directory:
         return self.why.get(place) or self.keyless(place)
 
     def barred(self, place: Place, namespace: str) -> bool:
-        """Whether a namespace may not use a connection that is there."""
-        found = self.specs.get(place)
+        """Whether a namespace may not use a connection."""
+        found = self.specs.get(place) or self._last.get(place)
         if not isinstance(found, ClusterConnection):
             return False
         if namespace not in self._labels:
@@ -143,10 +145,17 @@ class Directory:
     def forget(self, place: Place) -> None:
         """It is not there."""
         self.bodies.pop(place, None)
-        if self.specs.pop(place, None) is not None:
+        if (gone := self.specs.pop(place, None)) is not None:
+            if place in self.open:
+                self._last[place] = gone
             self.why.pop(place, None)
             self._changed(place)
             self._turned()
+
+    def closed(self, place: Place) -> None:
+        """It has no line any more."""
+        self.open.discard(place)
+        self._last.pop(place, None)
 
     def missing(self, kind: str, listed: Collection[str]) -> list[Place]:
         """Those of a kind that are known, and whose uid a listing did not show."""
@@ -162,6 +171,7 @@ class Directory:
             log.warning("%s does not fit the schema: mend %s", place, ", ".join(sorted(fields)))
             return
         before, self.bodies[place], self.specs[place] = self.specs.get(place), body, found
+        self._last.pop(place, None)
         self._refs[place] = {"kind": place.kind, "name": place.name, "uid": found.metadata.uid}
         same = before is not None and (before.metadata.uid, before.spec) == (found.metadata.uid, found.spec)
         (self._ring if same else self._changed)(place)
@@ -183,4 +193,5 @@ class Directory:
 
 def _matters(found: Connection | ClusterConnection) -> tuple[Any, ...]:
     """What of it a choice is made by."""
-    return found.metadata.uid, found.metadata.deletion_timestamp, found.spec
+    allowed = found.spec.allowed_namespaces if isinstance(found, ClusterConnection) else None
+    return found.metadata.uid, found.metadata.deletion_timestamp, allowed

@@ -24,15 +24,17 @@ class Link:
     """The connection as it stands.
 
     `blocked` is the refusal that opened the circuit, `retry_at` when it lets a call through again, and `trial` that
-    this resource may make a call all the same; `unreachable_since` the begin of an outage; `swept_at` the begin of the
-    last whole sweep, None before the first. `ref` is what status says of it (kind, name, uid), None for the key of the
-    environment; `elsewhere` that spec by now asks for another one, where the session is not made yet.
+    this resource may make a call all the same; `unreachable_since` the begin of an outage, `recovered_at` the end of
+    the one before; `swept_at` the begin of the last whole sweep, None before the first. `ref` is what status says of it
+    (kind, name, uid), None for the key of the environment; `elsewhere` that spec by now asks for another one, where the
+    session is not made yet.
     """
 
     blocked: Failure | None = None
     retry_at: float | None = None
     trial: bool = False
     unreachable_since: float | None = None
+    recovered_at: float = float("-inf")
     workspace: str | None = None
     keeps_metadata: bool = False
     swept_at: float | None = None

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from managed_agents_operator.api.base import Condition
-from managed_agents_operator.engine.errors import Failure
+from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.news import News
 
 FARES: Mapping[str, str] = {
@@ -22,6 +22,7 @@ FARES: Mapping[str, str] = {
     "Forbidden": "The key has no right to do this (403). Clears by itself once it has.",
     "BillingRefused": "The API asks for payment (402). Clears by itself once it was made.",
     "Unreachable": "The API can't be reached, or fails.",
+    "ListingRefused": "The API refuses to list sessions: see spec.baseURL and spec.betaHeaders.",
     "WrongWorkspace": "The key belongs to another workspace than spec.workspaceId says.",
     "Deleting": "It is being deleted, and goes once no Session uses it.",
 }
@@ -36,6 +37,8 @@ class Fare:
     failure: Failure | None = None
     unreachable: bool = False
     called: bool = False
+    refused: str | None = None
+    """Why the API lists no sessions, in words, where no person's key is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,21 @@ def _ready(facts: Facts) -> tuple[str, str]:
         return fare.failure.reason, fare.failure.message
     if fare.unreachable:
         return "Unreachable", "the API can't be reached, or fails; it is tried again with growing pauses"
-    if None not in (facts.wanted_workspace, fare.workspace) and facts.wanted_workspace != fare.workspace:
-        said = f"the key belongs to workspace {fare.workspace}, and spec.workspaceId is {facts.wanted_workspace}"
-        return "WrongWorkspace", f"{said}: put the right key into the Secret, or mend spec.workspaceId"
+    if fare.refused is not None:
+        return "ListingRefused", f"the API refuses to list sessions: {fare.refused}; see spec.baseURL, spec.betaHeaders"
+    if (elsewhere := another_workspace(fare.workspace, facts.wanted_workspace)) is not None:
+        return elsewhere.reason, elsewhere.message
     return ("Connected", "the API answers to the key") if fare.called else ("Pending", "no call was answered yet")
+
+
+def another_workspace(seen: str | None, wanted: str | None) -> Failure | None:
+    """What follows when answers name another workspace than the connection does."""
+    if wanted is None or seen in (None, wanted):
+        return None
+    said = (
+        f"the key belongs to workspace {seen}, and workspaceId is {wanted}: put the right key in, or mend workspaceId"
+    )
+    return Failure(Consequence.BLOCKED, "WrongWorkspace", said)
 
 
 def told(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[News]:

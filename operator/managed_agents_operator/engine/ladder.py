@@ -17,6 +17,7 @@ from managed_agents_operator.engine.drift import drift
 from managed_agents_operator.engine.ending import changed, lost, owned_elsewhere, suspended, terminal
 from managed_agents_operator.engine.expiring import archiving, idled
 from managed_agents_operator.engine.kickoff import kickoff
+from managed_agents_operator.engine.memory import Backoff
 from managed_agents_operator.engine.mounting import clearing, mounting
 from managed_agents_operator.engine.observing import observing
 from managed_agents_operator.engine.replacing import replacing
@@ -84,9 +85,12 @@ def decide(view: View) -> Verdict:
 
 def _here(v: View, verdict: Verdict) -> Verdict:
     """No new claim on a connection that spec does not ask for any more: that of the claim before is told to be over."""
-    if not isinstance(verdict, Guard) or not v.sight.link.elsewhere or v.id is not None or v.memory.unanswered:
+    if not isinstance(verdict, Guard | Update) or not v.sight.link.elsewhere or v.id is not None:
         return verdict
-    if not (verdict.token or v.settled or not v.trace):
+    if v.memory.unanswered:
+        return verdict
+    # A claim that adopts makes nothing: only a session that was made may be left where it is.
+    if isinstance(verdict, Guard) and not (verdict.token or v.settled or not v.trace):
         return verdict
     claim = v.claim
     if claim is None:
@@ -125,13 +129,19 @@ def held_back(v: View, verdict: Verdict) -> Verdict:
         ready = "Deleting" if v.deleting else blocked.reason
         return Rest(Report(ready, message, blocked.reason, message), until=until)
     backoff = v.memory.backoff
-    if backoff is not None and v.now < backoff.until and calls(verdict):
+    if backoff is not None and v.now < backoff.until and calls(verdict) and not _recovered(v, backoff):
         said = getattr(verdict, "report", None) or Report()
         failure = backoff.failure
         message = f"{failure.message}; {FORCE}" if v.deleting else failure.message
         reason = failure.reason if failure.reason in SYNCED else "CallRefused"
         return Rest(replace(said, synced=reason, synced_message=message), until=backoff.until)
     return verdict
+
+
+def _recovered(v: View, backoff: Backoff) -> bool:
+    """Whether it failed in an outage that is over: then nobody waits out what grew meanwhile."""
+    failure = backoff.failure
+    return failure.reason == "Unreachable" and failure.retry_at is None and backoff.since < v.sight.link.recovered_at
 
 
 def _settled(v: View, verdict: Verdict) -> bool:

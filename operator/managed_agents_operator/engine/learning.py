@@ -140,7 +140,7 @@ def failed(memory: Memory, failure: Failure, now: float, jitter: float, *, looki
     tries = memory.backoff.tries + 1 if memory.backoff else 1
     pause = doubled(FIRST_PAUSE, tries - 1, LONGEST_PAUSE) * (0.8 + 0.4 * jitter)
     until = max(failure.retry_at or 0.0, now + pause)
-    return replace(memory, backoff=Backoff(tries, until, failure, looking))
+    return replace(memory, backoff=Backoff(tries, now, until, failure, looking))
 
 
 def recorded(memory: Memory, status: Mapping[str, Any], boot: float, life: float) -> Memory:

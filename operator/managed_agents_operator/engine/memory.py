@@ -33,9 +33,10 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Nothing is tried before `until` (monotonic)."""
+    """Nothing is tried before `until` (monotonic), because of what failed at `since`."""
 
     tries: int
+    since: float
     until: float
     failure: Failure
     looking: bool = False

@@ -30,6 +30,10 @@ class Register:
         self._clock = clock
         self._written_at: dict[Place, float] = {}
 
+    def forget(self, place: Place) -> None:
+        """It is gone."""
+        self._written_at.pop(place, None)
+
     async def note(self, place: Place, used: int, fare: Fare | None) -> float | None:
         """Finalizer and status, as they should be by now. Raises `ClusterError`.
 

@@ -71,6 +71,8 @@ class Switchboard:
         self._homes: dict[Keeper, Place] = {}
         self._waiting = Waiting(look, self._admit)
         self._begun = False
+        self.draining = False
+        """Whether the process ends: no line is opened any more."""
         self._last_event = clock.monotonic()
 
     # doors
@@ -113,6 +115,7 @@ class Switchboard:
 
     async def drain(self, seconds: float) -> None:
         """Begin no more passes anywhere, and give those under way so many seconds to end."""
+        self.draining = True
         await asyncio.gather(*(keeper.drain(seconds) for keeper in self._everybody()))
 
     # connections
@@ -197,7 +200,13 @@ class Switchboard:
         choice = chosen(body, self._known)
         changed = self._note(uid, choice)
         to = self._keeper(choice)
-        if to is not at and at.let_go(uid):
+        if to is not at and at is self._nowhere and choice.unsure and at.let_go(uid):
+            # As if it had just come: another connection may be there that it would rather have.
+            del self._at[uid]
+            self._note(uid, None)
+            self._waiting.hold(uid, body)
+            self._admit(uid)
+        elif to is not at and at.let_go(uid):
             self._at[uid] = to
             to.see(None, body)
             self._left(at)

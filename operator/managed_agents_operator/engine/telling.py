@@ -23,7 +23,7 @@ from managed_agents_operator.engine.view import View
 
 log = logging.getLogger(__name__)
 
-BURST = 10
+BURST = 20
 """Writes of one status that may follow each other at once: no life has more, only a quarrel with another writer."""
 
 

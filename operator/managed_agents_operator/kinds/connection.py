@@ -14,6 +14,7 @@ from managed_agents_operator.claude.errors import ClaudeError, NotFound
 from managed_agents_operator.claude.quota import Budget
 from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.errors import Consequence, Failure
+from managed_agents_operator.engine.faring import another_workspace
 from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds.circuit import Call, Circuit
@@ -32,6 +33,19 @@ class Connection:
     circuit: Circuit
     observatory: Observatory
     clock: Clock
+
+    @property
+    def elsewhere(self) -> Failure | None:
+        """What keeps all but listings from being called: the answers are those of another workspace than is wanted."""
+        return another_workspace(self.client.health.workspace, self.client.workspace_wanted)
+
+    def may_create(self, claimed: str | None) -> bool:
+        """Whether the key as it is now is one of the workspace that was claimed in, and of the one that is wanted.
+
+        Raises `ClaudeError` where there is no key.
+        """
+        now, called = self.client.workspace_now(), self.client.health.last_success is not None
+        return claimed in (None, now) and (self.client.workspace_wanted is None or (called and self.elsewhere is None))
 
     def take(self, *, creates: bool) -> None:
         """One place in the budget, on credit."""

@@ -174,7 +174,8 @@ class Line:
         """How it fares, by its last calls. An outage is told once it has lasted: some calls always fail."""
         health, now = self.client.health, self._around.clock.monotonic()
         unreachable = health.unreachable_since is not None and now - health.unreachable_since >= LASTING_SECONDS
-        return Fare(health.workspace, self._circuit.failure, unreachable, health.last_success is not None)
+        called, refused = health.last_success is not None, self.sweeps.refused
+        return Fare(health.workspace, self._circuit.failure, unreachable, called, refused)
 
     def sweep_age(self) -> float:
         """Seconds since its sweeps made a step."""

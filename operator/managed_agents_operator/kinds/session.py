@@ -47,7 +47,7 @@ from managed_agents_operator.kinds.searches import Searches
 from managed_agents_operator.kinds.standing import Standing
 from managed_agents_operator.kinds.uploads import Uploads
 
-ANOTHER_KEY = Failure(Consequence.LATER, PERMIT_EXPIRED, "the key was changed after the claim was written")
+ANOTHER_KEY = Failure(Consequence.LATER, PERMIT_EXPIRED, "the key is not known to be one of the workspace claimed in")
 EXPIRED = Failure(Consequence.LATER, PERMIT_EXPIRED, "the permit was over before the call could be sent")
 GONE = Failure(Consequence.ABSENT, "NotFound", "the session was changed, and was not there any more when it was read")
 
@@ -110,12 +110,13 @@ class SessionKind:
         health, seen, circuit = line.client.health, line.observatory, line.circuit
         trouble = standing.trouble(uid)
         return Link(
-            blocked=trouble or circuit.failure,
+            blocked=trouble or circuit.failure or line.elsewhere,
             retry_at=None if trouble else circuit.retry_at,
             trial=trouble is None and circuit.failure is not None and circuit.blocks(uid) is None,
             ref=standing.ref(),
             elsewhere=id is None and standing.elsewhere(uid),
             unreachable_since=health.unreachable_since,
+            recovered_at=health.recovered_at,
             workspace=health.workspace,
             keeps_metadata=seen.keeps_metadata,
             swept_at=seen.swept_at,
@@ -162,7 +163,7 @@ class SessionKind:
         if not still() or self._standing.trouble(meta.uid) is not None:
             return EXPIRED
         try:
-            if claim.workspace is not None and line.client.workspace_now() != claim.workspace:
+            if not line.may_create(claim.workspace):
                 # A claim that names another workspace than the one that is asked would be searched for in vain.
                 return ANOTHER_KEY
             answer = await line.client.create_session(body, secrets=tuple(secrets.values()))

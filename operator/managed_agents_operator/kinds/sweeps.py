@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.errors import ClaudeError
+from managed_agents_operator.claude.errors import ClaudeError, RateLimited, Refused
 from managed_agents_operator.claude.queueing import Priority
+from managed_agents_operator.engine.errors import Consequence
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
 from managed_agents_operator.kinds.observatory import Observatory
@@ -46,6 +47,8 @@ class Sweeps:
         self._on_first = on_first
         self._hot: set[str] = set()
         self._orphans: set[str] = set()
+        self.refused: str | None = None
+        """Why the API refuses the full sweep, in words, where that is for no lack of rights."""
         self._wakes = {which: asyncio.Event() for which in (Priority.FULL_SWEEP, Priority.HOT_SWEEP)}
         self._moved = dict.fromkeys((Priority.FULL_SWEEP, Priority.HOT_SWEEP), monotonic())
 
@@ -77,7 +80,10 @@ class Sweeps:
             try:
                 await sweep()
             except ClaudeError as error:
-                self._circuit.failed(failure(error, self._monotonic()), "sweep")
+                trouble = failure(error, self._monotonic())
+                self._circuit.failed(trouble, "sweep")
+                if which is Priority.FULL_SWEEP and isinstance(error, Refused) and not isinstance(error, RateLimited):
+                    self.refused = None if trouble.consequence is Consequence.BLOCKED else error.message
                 if pause == FIRST_PAUSE:
                     log.warning("a sweep failed: %s", error.message)
                 # A short pause at first, so that a restart of the API costs no whole interval; never a storm.
@@ -97,6 +103,7 @@ class Sweeps:
         began = self._monotonic()
         listed = await self._listing((), Priority.FULL_SWEEP)
         seen = self._observatory
+        self.refused = None
         first, seen.swept_at = seen.swept_at is None, began
         self._circuit.succeeded("sweep")
         seen.weigh(self._living(), listed, began)

@@ -32,11 +32,21 @@ def _follows(before: Mapping[str, Any], spec: Mapping[str, Any], status: Mapping
     old = before["spec"]
     if old.get("archived") and not spec.get("archived"):
         return False
+    if status.get("id") and not _budget_follows(old.get("budget"), spec.get("budget")):
+        return False
     if not status.get("id") or spec.get("onImmutableChange") == "Replace":
         return True
     if (status.get("kickoff") or {}).get("sentAt") and old.get("initialEvents") != spec.get("initialEvents"):
         return False
     return immutable_part(_parsed(old).spec) == immutable_part(_parsed(spec).spec)
+
+
+def _budget_follows(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+    if old is None or new is None:
+        return new is None and "removed" not in (old or {})
+    if "removed" in old:
+        return "removed" in new
+    return "removed" in new or int(new["maxListCost"]["amount"]) >= int(old["maxListCost"]["amount"])
 
 
 def _parsed(spec: Mapping[str, Any]) -> Session:

@@ -7,6 +7,7 @@ session is in `others`.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -53,6 +54,8 @@ class FakeApi(Others):
         self.late_uploads = False
         """Whether an upload may be such a call too."""
         self.late: list[Post] = []
+        self.looks: Counter[str] = Counter()
+        """By uid of the resource, how often something was looked at for it alone."""
 
     # sessions
 
@@ -63,6 +66,8 @@ class FakeApi(Others):
         metadata: Mapping[str, str],
         environment: str | None = None,
         resources: list[Mapping[str, Any]] | None = None,
+        budget: str | None = None,
+        tools: tuple[Mapping[str, Any], ...] = (),
     ) -> FakeSession:
         if not self.sees_agent(agent):
             raise Refused(f"agent {agent} does not exist")
@@ -72,6 +77,7 @@ class FakeApi(Others):
         made_for = metadata.get("k8s_uid", "").split("/")[0]
         session = FakeSession(id, self._clock.monotonic(), self._clock.stamp(), agent, title, kept, made_for)
         session.environment, session.mounts = environment, mounts
+        session.budget, session.tools = budget, tools
         self.sessions[id] = session
         self.creations += 1
         self.history.note("create", id)
@@ -94,6 +100,7 @@ class FakeApi(Others):
 
     def update(self, id: str, body: Mapping[str, Any]) -> FakeSession:
         session = self._changeable(id)
+        self._take_over(session, body)
         self._changed("update", id)
         if "title" in body:
             session.title = body["title"]
@@ -103,6 +110,17 @@ class FakeApi(Others):
             elif self.keeps_metadata:
                 session.metadata[key] = value
         return session
+
+    def _take_over(self, session: FakeSession, body: Mapping[str, Any]) -> None:
+        """Budget and tools, as far as they may change."""
+        if "budget" in body:
+            if session.budget is None:
+                raise Refused("a budget can only be given at creation")
+            session.budget = body["budget"]["max_list_cost"]["amount"] if body["budget"] else None
+        if "agent" in body:
+            if self.busy(session):
+                raise Refused("tools change while the session is idle")
+            session.tools = tuple(body["agent"]["tools"])
 
     def send(self, id: str, events: list[tuple[str, str]], *, seconds: float = 20.0) -> list[str]:
         """Client events; a message begins a turn, an interrupt ends it."""
@@ -121,6 +139,7 @@ class FakeApi(Others):
                 session.interrupts += 1
                 session.runs_until = self._clock.monotonic()
             else:
+                session.stop = "end_turn"
                 session.turns += 1
                 session.runs_until = self._clock.monotonic() + seconds
         return ids

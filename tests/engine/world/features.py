@@ -15,7 +15,10 @@ Feature = Literal[
     "lost",  # onLost: Replace
     "adopt",  # spec.sessionId
     "observe",  # managementPolicy: Observe
-    "metadata",  # others edit title and metadata
+    "metadata",  # others edit title, metadata, budget and tools
+    "budget",  # spec.budget, raised and lifted
+    "tools",  # spec.agent.overrides.tools
+    "stops",  # turns that end in other ways than by themselves
     "mounts",  # the story of mounts: fileId, ConfigMaps, Secrets, tokens
     "strangers",  # files that others mount and unmount
     "missing",  # files that the API does not have
@@ -31,6 +34,9 @@ ALL: tuple[Feature, ...] = (
     "adopt",
     "observe",
     "metadata",
+    "budget",
+    "tools",
+    "stops",
     "mounts",
     "strangers",
     "missing",

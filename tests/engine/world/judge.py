@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.engine.world import judge_deeds, judge_ends, judge_mounts
+from tests.engine.world import judge_deeds, judge_ends, judge_mounts, judge_stops
 from tests.engine.world.sessions import FakeSession
 from tests.engine.world.world import World
 
 ENDED = ("ArchivedOutside", "Terminated")
+SELDOM = 12
+"""Looks within `LONG` at what waits for a person: three at a time, after ten minutes each."""
 STALLED = ("ImmutableChanged", "KickoffUnknown", "KickoffRefused", "MetadataFull")
 
 
@@ -50,6 +52,17 @@ class Judge:
         judge_mounts.nothing_left(self._world, self._excused - self._world.cluster.kept)
         self._quiet()
         self._quiet()
+        self._silent()
+
+    def _silent(self) -> None:
+        """For as long again nobody looks at what is as it should be, and seldom at what waits for a person."""
+        before = self._world.api.looks.copy()
+        self._world.settle()
+        for name, body in self._world.cluster.objects.items():
+            looks = self._world.api.looks[body["metadata"]["uid"]] - before[body["metadata"]["uid"]]
+            well = [self._world.condition(name, type_).get("status") for type_ in ("Ready", "Synced")]
+            allowed = 0 if well == ["True", "True"] else SELDOM
+            assert looks <= allowed, f"{name}: {looks} looks while nothing happens: {self._world.condition(name)}"
 
     def _resource(self, name: str, body: dict[str, Any]) -> None:
         status, spec = body.get("status") or {}, body["spec"]
@@ -132,15 +145,17 @@ class Judge:
         assert ready["status"] == "True", f"{name}: {ready}"
         judge_ends.made_from(self._world, name, body, session)
         judge_ends.before_it(self._world, name, body)
-        self._said(name, body, session)
+        self._said(name, body, session, ready)
         judge_mounts.as_declared(self._world, name, body, session)
         if spec.get("initialEvents"):
             assert status["kickoff"]["state"] == "Sent"
 
-    def _said(self, name: str, body: dict[str, Any], session: FakeSession) -> None:
-        """Title and metadata are those of the spec, and what others added is left alone."""
+    def _said(self, name: str, body: dict[str, Any], session: FakeSession, ready: dict[str, Any]) -> None:
+        """Title, budget, tools and metadata are those of the spec, and what others added is left alone."""
         spec = body["spec"]
         assert spec.get("title") in (None, session.title)
+        judge_stops.as_declared(name, spec, session, self._world.condition(name, "Synced"))
+        judge_stops.stopped(name, body["status"], session, ready, self._world.condition(name, "Finished"))
         if not self._world.api.keeps_metadata:
             return
         wanted = spec.get("metadata") or {}

@@ -37,7 +37,11 @@ def ended(
 
 def alive(name: str, spec: Mapping[str, Any], session: FakeSession, ready: Mapping[str, Any]) -> None:
     """It may live on, and is made from the spec that stands there where that may change."""
-    assert not limited(spec), f"{name}: {session.id} was to be archived: {ready}"
+    bounded = spec.get("archived") or spec.get("ttlSecondsAfterCreation")
+    if session.stop != "requires_action":
+        # One that waits for an answer is not idle.
+        bounded = bounded or spec.get("ttlSecondsAfterIdle")
+    assert not bounded, f"{name}: {session.id} was to be archived: {ready}"
 
 
 def made_from(world: World, name: str, body: Mapping[str, Any], session: FakeSession) -> None:

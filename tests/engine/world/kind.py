@@ -110,6 +110,7 @@ class FakeKind(Contents):
         if refused := self.refused():
             return refused
         self.answered()
+        self._api.looks[resource.metadata.uid] += 1
         try:
             return self._look(resource, look)
         except Missing as missing:
@@ -136,7 +137,7 @@ class FakeKind(Contents):
         if isinstance(look, LookStop):
             spoke = [e for e in session.events if e[1] != "user.interrupt"]
             return (
-                Stop("end_turn", self._clock.stamp_at(session.idle_since), own=True)
+                Stop(session.stop, self._clock.stamp_at(session.idle_since), own=True)
                 if spoke and not self._api.busy(session)
                 else Stop(None)
             )
@@ -171,7 +172,9 @@ class FakeKind(Contents):
             raise AssertionError("without an agent and an environment nothing is created")
         if claim.workspace is not None and claim.workspace != self.workspace_now:
             return Failure(Consequence.LATER, PERMIT_EXPIRED, "the key was changed after the claim was written")
-        wish = (spec.agent.id, spec.title, pairs, spec.environment.id, mounts)
+        budget = spec.budget.max_list_cost.amount if spec.budget and spec.budget.max_list_cost else None
+        tools = tuple((spec.agent.overrides and spec.agent.overrides.tools) or ())
+        wish = (spec.agent.id, spec.title, pairs, spec.environment.id, mounts, budget, tools)
         answer = await self._post("create", still, lambda: self._api.create(*wish))
         if isinstance(answer, Failure):
             return answer

@@ -36,11 +36,19 @@ class Others:
         if not self.sessions[id].ended:
             self._take_in(self.sessions[id], [("user.message", "from a person")], 20.0)
 
+    def stop_outside(self: FakeApi, id: str, how: str) -> None:
+        """Work of others that ends at once, in some way."""
+        if not self.sessions[id].ended:
+            self._take_in(self.sessions[id], [("user.message", "from a person")], 0.0)
+            self.sessions[id].stop = how
+
     def edit_outside(self: FakeApi, id: str) -> None:
-        """Another title, a key of ours with another value, and a key of their own."""
+        """Another title, budget and tools, a key of ours with another value, and a key of their own."""
         session = self.sessions[id]
         if session.archived_at:
             return
+        session.budget = session.budget and "50"
+        session.tools = ({"type": "theirs"},)
         session.title = "theirs"
         for key in [k for k in session.metadata if not k.startswith("k8s_")][:1]:
             session.metadata[key] = session.theirs.get(key, "spoilt")

@@ -136,6 +136,8 @@ class Outlook:
             agent_version=1,
             environment_id=session.environment,
             mounts=tuple(map(_mount, session.mounts)),
+            budget=session.budget,
+            tools=session.tools,
             worked=session.turns > 0,
             usage={"outputTokens": session.turns} if session.turns else {},
             workspace=self._api.workspace if self._api.names_workspace else None,

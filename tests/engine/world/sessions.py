@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.engine.world.mounts import FakeMount
 
@@ -30,6 +32,11 @@ class FakeSession:
     theirs: dict[str, str] = field(default_factory=dict)
     """Pairs of metadata that other people set and that must stay."""
     archived_by_us: bool = False
+    budget: str | None = None
+    """Cents."""
+    tools: tuple[Mapping[str, Any], ...] = ()
+    stop: str = "end_turn"
+    """How its last turn ended, or the present one will."""
 
     def __repr__(self) -> str:
         return self.id

@@ -25,14 +25,29 @@ WISHES = {
     "replace": {"onImmutableChange": st.just("Replace")},
     "lost": {"onLost": st.just("Replace")},
 }
+TOOLS = {"id": "agent_1", "overrides": {"tools": [{"type": "one"}]}}
+MORE_TOOLS = {"id": "agent_1", "overrides": {"tools": [{"type": "one"}, {"type": "two", "configs": []}]}}
+WITH_TOOLS = told(tools=[TOOLS, MORE_TOOLS])
+
+
+def cents(amount):
+    """A budget."""
+    return {"maxListCost": {"amount": amount, "currency": "USD"}}
+
+
 SOME = {field: wish for feature, wishes in WISHES.items() if feature in ON for field, wish in wishes.items()}
 MADE = st.fixed_dictionaries(
     {
-        "agent": st.sampled_from([{"id": "agent_1"}, {"id": "agent_1"}, {"id": "agent_1"}, {"id": "agent_bad"}]),
+        "agent": st.sampled_from([{"id": "agent_1"}] * 3 + [{"id": "agent_bad"}, *WITH_TOOLS]),
         "environment": st.just({"id": "env_1"}),
         "deletionPolicy": st.sampled_from(["Archive", "Archive", "Delete", "Retain"]),
     },
-    optional={"initialEvents": st.just(GO), "title": st.just("zero"), **SOME},
+    optional={
+        "initialEvents": st.just(GO),
+        "title": st.just("zero"),
+        **({"budget": st.just(cents("100"))} if "budget" in ON else {}),
+        **SOME,
+    },
 )
 POLICIES = ["Full", "Observe"] if "observe" in ON else ["Full"]
 FOUND = st.fixed_dictionaries(
@@ -49,7 +64,7 @@ FOUND = st.fixed_dictionaries(
     },
 )
 SPECS = st.one_of(MADE, MADE, FOUND) if ON & {"adopt", "observe"} else MADE
-AGENTS = st.sampled_from([{"id": "agent_1"}, {"id": "agent_2"}, {"id": "agent_bad"}])
+AGENTS = st.sampled_from([{"id": "agent_1"}, {"id": "agent_2"}, {"id": "agent_bad"}, *WITH_TOOLS])
 EDITS = st.one_of(
     st.fixed_dictionaries({"title": st.sampled_from([None, "one", "two"])}),
     st.fixed_dictionaries({"metadata": st.sampled_from([None, {"team": "x"}, {"team": "y", "more": "z"}])}),
@@ -57,6 +72,8 @@ EDITS = st.one_of(
     st.fixed_dictionaries({"agent": AGENTS}),
     *told(
         archived=[st.just({"archived": True})],
+        budget=[st.fixed_dictionaries({"budget": st.sampled_from([cents("200"), cents("300"), {"removed": True}])})],
+        tools=[st.fixed_dictionaries({"agent": st.sampled_from([TOOLS, MORE_TOOLS])})],
         ttl=[
             st.fixed_dictionaries({"ttlSecondsAfterIdle": st.sampled_from([None, 40, 400])}),
             st.fixed_dictionaries({"ttlSecondsAfterCreation": st.sampled_from([None, 100, 500])}),
@@ -88,6 +105,7 @@ AHEAD = troubles(
     ("update", "archive", "delete", "interrupt"),
     [(call, False) for call in ("create sent", "create sent", "send sent", "LookSearch", "LookSession", "read")],
 )
+STOPS = ["requires_action", "budget_reached", "retries_exhausted", "refusal", "end_turn"]
 OUTSIDE = ["archive", "terminate", "delete", "speak", *told(metadata=["edit", "edit"])]
 
 
@@ -120,6 +138,13 @@ class Story(Stage):
     def outside(self, data, how):
         id = data.draw(st.sampled_from([s.id for s in self.world.api.living()]))
         getattr(self.world.api, f"{how}_outside")(id)
+
+    @precondition(lambda self: "stops" in ON and self.world.api.living())
+    @rule(data=st.data(), how=st.sampled_from(STOPS))
+    def stopped(self, data, how):
+        """Somebody lets it work, and it stops in some way."""
+        id = data.draw(st.sampled_from([s.id for s in self.world.api.living()]))
+        self.world.api.stop_outside(id, how)
 
     @rule(ahead=AHEAD)
     def meet(self, ahead):
