@@ -62,12 +62,18 @@ def test_session_and_connection_applied_together_take_no_other_key(scene, team):
 
 
 def test_a_key_file_that_is_replaced_counts_at_once(scene, tmp_path):
-    file = tmp_path / "key"
-    file.write_text(scene.world.simulator.key)
+    """As the kubelet does it with a mounted Secret: a link is set to another folder."""
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "key").write_text(scene.world.simulator.key)
+    (tmp_path / "..data").symlink_to(tmp_path / "1")
+    file = tmp_path / "..data" / "key"
     scene.start(ANTHROPIC_API_KEY="", MANAGED_AGENTS_API_KEY_FILE=str(file))
     scene.apply(scene.session("job", title="One"))
     scene.wait_ready("job")
-    file.write_text(scene.control.add_key("sk-ant-file-6666"))
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "key").write_text(scene.control.add_key("sk-ant-file-6666"))
+    (tmp_path / "..new").symlink_to(tmp_path / "2")
+    (tmp_path / "..new").rename(tmp_path / "..data")
     mark = scene.mark()
     scene.apply(scene.session("job", title="Two"))
     scene.until("the title", lambda: scene.control.session(scene.status("job")["id"])["title"] == "Two")

@@ -201,6 +201,20 @@ def test_a_server_below_a_path_that_goes_away_and_comes_back(scene, team, opened
     assert [s for s in scene.control.sessions() if there.namespace in s["metadata"]["k8s_owner"]] == []
 
 
+def test_the_key_goes_to_its_origin_alone(scene, team, opened_to, elsewhere):
+    """Whatever a server answers: no redirect is followed, of a call that reads or of one that creates."""
+    here = team()
+    opened_to(here, elsewhere.control.add_key("sk-ant-own-1111"))
+    away = {"location": f"{elsewhere.url}/v1/sessions"}
+    for method in ("GET", "POST"):
+        scene.control.fault("answer", key="1111", method=method, path="/v1/sessions$", status=307, headers=away)
+    here.apply(here.session("job"))
+    here.wait_ready("job", timeout=90)
+    assert all(rule["hits"] for rule in scene.control.faults())
+    assert elsewhere.control.requests() == []
+    assert len(here.remote("job")) == 1
+
+
 def test_each_connection_has_a_pace_of_its_own(scene, team, opened_to):
     slow, well = team(), team()
     began = time.monotonic()
@@ -215,6 +229,22 @@ def test_each_connection_has_a_pace_of_its_own(scene, team, opened_to):
     created = [c for c in sent if (c["method"], c["path"]) == ("POST", "/v1/sessions")]
     assert 1 <= len(created) <= 1 + 4 * minutes
     assert len(sent) - len(created) <= 1 + 60 * minutes
+    counted = scene.world.operator.metrics()
+    for of, budget in ((slow, "creates"), (well, "requests")):
+        labels = f'budget="{budget}",connection="{of.namespace}/Connection/default"'
+        assert f"managed_agents_quota_remaining{{{labels}}}" in counted, "told by a metric"
+        assert set(connection(of)["status"]) <= {
+            "observedGeneration",
+            "workspaceId",
+            "sessions",
+            "circuit",
+            "conditions",
+        }
+    written = scene.world.cluster.audit.writes(
+        user=scene.world.account, resource="connections", since=scene.writes_before
+    )
+    status = [w.name for w in written if w.resource.endswith("/status")]
+    assert len(status) <= 2 + 2 * (minutes + 1), "of 15 sessions no more than one count a minute"
     slow.apply(slow.connection(createsPerMinute=600, requestsPerMinute=6000))
     slow.wait_ready(*(f"job-{n}" for n in range(10)))
 
