@@ -36,6 +36,7 @@ from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.replacing import REPLACING
 from managed_agents_operator.engine.status import bare, conclude, patch, usage_only
 from managed_agents_operator.engine.verdict import Report
+from managed_agents_operator.engine.watching import looks
 
 IDLE = Report("Idle", "it waits", "Synced", "all is there")
 SUSPENDED = Report("Suspended", "spec.suspend is true", "Suspended", "spec.suspend is true")
@@ -105,6 +106,26 @@ def test_archived_once_is_archived_for_good():
     """A server that forgets it does not make us forget it."""
     after = _conclude(view(living(), remote=remote()), status_of(archivedAt=stamp()), archivedAt=None)
     assert after["archivedAt"] == stamp()
+
+
+def _idle_anew(**kept):
+    """It worked since status was written; `kept` is what the process remembers."""
+    told = {"stopReason": "end_turn", "idleSince": stamp(-60), "usage": {"outputTokens": 1}, "state": "idle"}
+    now = remote(worked=True, usage={"outputTokens": 2})
+    return view(living(status=told), remote=now, memory_=memory(**kept))
+
+
+def test_what_ended_a_turn_is_absent_until_it_is_known():
+    """What was told of the turn before would be believed by the next process, and its idle time counted from."""
+    after = _conclude(_idle_anew(), status_of(stopReason="end_turn", idleSince=stamp(-60)))
+    assert "stopReason" not in after
+    assert "idleSince" not in after
+
+
+def test_what_ended_a_turn_stays_once_it_was_read():
+    v = _idle_anew(stop_read=looks(remote(worked=True, usage={"outputTokens": 2})))
+    after = _conclude(v, status_of(stopReason="end_turn", idleSince=stamp(-60)))
+    assert after["stopReason"] == "end_turn"
 
 
 def test_a_stop_reason_goes_when_it_works_again():

@@ -19,6 +19,7 @@ from managed_agents_operator.engine.replacing import making_room
 from managed_agents_operator.engine.unheard import doubted, still_noted
 from managed_agents_operator.engine.verdict import Report
 from managed_agents_operator.engine.view import View
+from managed_agents_operator.engine.watching import unread
 
 Status = dict[str, Any]
 
@@ -154,7 +155,8 @@ def _set(status: Status, values: Mapping[str, Any]) -> Status:
 def _idle(after: Status, v: View) -> None:
     if v.remote is None or v.remote.terminal:
         return
-    if v.remote.state != "idle":
+    if v.remote.state != "idle" or unread(v, v.remote):
+        # Absent until it is known: so it is read also by whoever comes next, and no time counts from an earlier idle.
         after.pop("stopReason", None)
         after.pop("idleSince", None)
     elif v.remote.created_at and not v.remote.worked:

@@ -66,6 +66,11 @@ def stopped(v: View) -> Verdict | None:
     return Rest(None, facts=facts) if facts else None
 
 
+def unread(v: View, remote: Remote) -> bool:
+    """Whether it is idle anew, and nobody knows yet why."""
+    return remote.state == "idle" and v.memory.stop_read != looks(remote) and _must_read(v, remote)
+
+
 def looks(remote: Remote) -> str:
     """What of a session changes with each turn: the stop reason is read again when this does."""
     return digest([remote.updated_at, dict(remote.usage)])
