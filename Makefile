@@ -51,6 +51,11 @@ test: setup ## Run all tests (TESTS=tests/engine for some)
 	@$(BIN)/managed-agents-local assets > /dev/null
 	@PYTHONHASHSEED=0 $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
+.PHONY: bench
+bench: setup ## Measure the operator at SESSIONS=1000 (LATENCY_MS=50) sessions
+	@$(BIN)/managed-agents-local assets > /dev/null
+	@$(BIN)/python -m tests.bench
+
 .PHONY: lint
 lint: setup ## Check format, style, types, layers and that generated files are current
 	@$(BIN)/ruff format --check --quiet . || { echo "Run '$(BIN)/ruff format'" >&2; exit 1; }

@@ -58,6 +58,7 @@ class Bench:
             Row(
                 f"{size}: Kubernetes writes from apply to Ready", "2 each", f"{writes / count:.2f}", writes <= 2 * count
             ),
+            Row(f"{size}: Events meanwhile", "", f"{cost.events}"),
             Row(f"{size}: POSTs for {count} sessions", "1 each", f"{posts}", posts == count),
             Row(f"{size}: other calls meanwhile", "", more or "0"),
             Row(f"{size}: burst of {count}", ">= 50 sessions/s", f"{count / (ended - began):.0f} sessions/s"),

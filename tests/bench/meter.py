@@ -35,7 +35,7 @@ class Reading:
 
 @dataclass
 class Cost:
-    """What was spent between two readings. `reads` are full listings by page, hot ones, and all others."""
+    """What was spent between two readings: seconds, writes by resource, calls by sort."""
 
     cpu: float
     writes: Counter[str]
@@ -43,7 +43,13 @@ class Cost:
 
     @property
     def written(self) -> int:
-        return self.writes.total()
+        """Writes to Sessions."""
+        return sum(n for resource, n in self.writes.items() if resource.partition("/")[0] == "sessions")
+
+    @property
+    def events(self) -> int:
+        """Events written."""
+        return self.writes["events"]
 
 
 class Meter:
