@@ -10,6 +10,12 @@ from tests.e2e.test_contents import digest, from_config_map
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 STEPS = ["upload", "unmount", "mount", "discard"]
 NAMES = [f"{step}-{when}" for step in STEPS for when in ("before", "after")]
 """A session for each step, named for it and for when its call is hit."""

@@ -12,6 +12,12 @@ from tests.e2e.test_replacing import EVENTS, messages, replaceable, replaced
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 ARCHIVES = ["archive-before", "archive-after"]
 CREATIONS = ["creation-before", "creation-after"]
 KICKOFFS = ["kickoff-before", "kickoff-after"]

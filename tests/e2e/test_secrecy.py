@@ -6,6 +6,12 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+
+@pytest.fixture
+def scene(lodger):
+    return lodger
+
+
 FIRST, SECOND, THIRD = "ghp_canary_first_0a1b", "ghp_canary_second_2c3d", "ghp_canary_third_4e5f"
 CONTENT = "content_canary_6a7b"
 
