@@ -40,6 +40,7 @@ class Notes:
         self.under_way.add(cell.uid)
         self.passed.append((cell.uid, int(cell.body["metadata"]["resourceVersion"])))
         try:
+            await asyncio.sleep(0)  # as every write takes a while
             await self.gate.wait()
             return self._next(self.answers, cell)
         finally:
@@ -72,7 +73,7 @@ class Stage:
 
     async def calm(self):
         """Until nobody has anything to do."""
-        for _ in range(50):
+        for _ in range(200):
             await asyncio.sleep(0)
 
     async def later(self, seconds):

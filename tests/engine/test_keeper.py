@@ -11,6 +11,7 @@ from tests.engine.keeping import obj
 
 from managed_agents_operator.engine.errors import ObjectGone
 from managed_agents_operator.engine.keeper import CRASHED_PAUSE
+from managed_agents_operator.engine.passes import IN_A_ROW
 
 
 async def test_an_event_is_a_pass(stage):
@@ -95,6 +96,31 @@ async def test_now_is_now(stage):
     stage.keeper.see("ADDED", obj())
     await stage.calm()
     assert len(stage.notes.passed) == 3
+
+
+async def test_what_is_begun_goes_on_before_what_only_waits(stage):
+    """A permit is over after a while: with thousands in the queue, none of them would ever be used."""
+    for number in range(20):
+        stage.notes.answers[f"u{number}"] = [0.0, 0.0, None]
+        stage.keeper.see("ADDED", obj(f"u{number}"))
+    await stage.calm()
+    begun = [uid for uid, _ in stage.notes.passed]
+    assert len(begun) == 60
+    for number in range(20):
+        places = [place for place, uid in enumerate(begun) if uid == f"u{number}"]
+        assert places[-1] - places[0] <= 4, "two workers take turns, and nobody else comes between"
+
+
+async def test_one_that_never_comes_to_an_end_leaves_the_others_their_turn(stage):
+    for endless in ("u0", "u1"):
+        stage.notes.answers[endless] = [0.0]
+        stage.keeper.see("ADDED", obj(endless))
+    for number in range(2, 6):
+        stage.keeper.see("ADDED", obj(f"u{number}"))
+    await stage.calm()
+    begun = [uid for uid, _ in stage.notes.passed]
+    assert {f"u{number}" for number in range(2, 6)} <= set(begun)
+    assert begun.count("u0") > IN_A_ROW, "it goes on all the same"
 
 
 async def test_who_wants_to_come_again_does(stage):

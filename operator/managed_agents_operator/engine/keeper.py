@@ -55,8 +55,7 @@ class Keeper:
     def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """A watch event, or an object of a listing (type None): the newest wins, an echo of our own rings nothing."""
         self._last_event = self._clock.monotonic()
-        uid = body["metadata"]["uid"]
-        cell = self._cells.get(uid)
+        cell = self._cells.get(uid := body["metadata"]["uid"])
         if event_type == "DELETED":
             if cell is not None:
                 cell.gone, cell.newer = True, None
@@ -149,8 +148,6 @@ class Keeper:
         for uid in self._index.naming_any():
             self.ring(uid)
 
-    # who is there
-
     def tracked(self) -> Mapping[str, Mapping[str, Any]]:
         """Session id to status, of every resource that has one."""
         return {id_: self._cells[uid].status for id_, uid in self._index.sessions()}
@@ -215,10 +212,11 @@ class Keeper:
                 asked = self._passes.end(uid)
             if cell is None:
                 continue
-            newer, cell.newer = cell.newer, None
-            if newer is not None:
+            if newer := cell.newer:
+                cell.newer = None
                 self._newer(self._cells.get(uid), newer)
-            self._schedule(uid, again, asked=asked)
+            if uid in self._cells:
+                self._schedule(uid, again, asked=asked)
             self._after(uid)
 
     async def _pass(self, cell: Cell) -> float | None:
@@ -237,14 +235,17 @@ class Keeper:
                 cell.body["metadata"].pop("managedFields", None)
                 self._file(cell)
         if over:
+            self._passes.forget(cell.uid)
             self._cells.pop(cell.uid, None)
             self._released(self._index.drop(cell.uid), cell.uid)
         return again
 
     def _schedule(self, uid: str, again: float | None, *, asked: bool) -> None:
-        if asked or (again is not None and again <= self._clock.monotonic()):
+        if again is not None and again <= (now := self._clock.monotonic()):
+            self._passes.go_on(uid, now)
+        elif asked:
             self.ring(uid)
-        if again is not None and uid in self._cells and not self._passes.waits(uid):
+        elif again is not None and not self._passes.waits(uid):
             self._alarms.set(uid, again)
 
 

@@ -1,12 +1,16 @@
 """Who waits for a pass, and who has one: each resource once at a time, in the order of asking.
 
-Used by the keeper, whose workers take the next one from here.
+Used by the keeper, whose workers take the next one from here. What is begun goes on before what only waits: a permit is
+good for a while, and with thousands in the queue it would be over, and be asked for anew, before anything was done.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+
+IN_A_ROW = 8
+"""Passes of one resource before it waits for the others again: more than any life needs to get on its way."""
 
 
 class Passes:
@@ -17,6 +21,8 @@ class Passes:
         self._since: dict[str, float] = {}
         self._under_way: set[str] = set()
         self._again: set[str] = set()
+        self._going_on: set[str] = set()
+        self._row: dict[str, int] = {}
         self._bell = asyncio.Event()
         self._ended = asyncio.Event()
         self._draining = False
@@ -30,9 +36,22 @@ class Passes:
             self._ready.append(uid)
             self._bell.set()
 
+    def go_on(self, uid: str, now: float) -> None:
+        """Ask for the next pass of one whose last has just ended: before all others, unless it had many in a row."""
+        self._row[uid] = row = self._row.get(uid, 1) + 1
+        if row > IN_A_ROW:
+            self.ask(uid, now)
+            return
+        self._since.setdefault(uid, now)
+        self._going_on.add(uid)
+        self._ready.appendleft(uid)
+        self._bell.set()
+
     def forget(self, uid: str) -> None:
         """It needs none any more."""
         self._since.pop(uid, None)
+        self._going_on.discard(uid)
+        self._row.pop(uid, None)
 
     def waits(self, uid: str) -> bool:
         """Whether it is in the queue."""
@@ -55,6 +74,10 @@ class Passes:
             uid = self._ready.popleft()
             if self._since.pop(uid, None) is not None:
                 self._under_way.add(uid)
+                if uid in self._going_on:
+                    self._going_on.discard(uid)
+                else:
+                    self._row.pop(uid, None)
                 return uid
 
     def end(self, uid: str) -> bool:
