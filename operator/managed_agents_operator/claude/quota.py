@@ -174,6 +174,11 @@ class Bucket:
         return 0.0 if self.paused_until is not None else self._tokens.level
 
     @property
+    def for_sweeps(self) -> float:
+        """Calls a second that sweeps get at the most."""
+        return self._share.rate
+
+    @property
     def waiting(self) -> tuple[int, float]:
         """How many tickets wait, and for how many seconds the oldest has."""
         count, since = self._queue.waiters

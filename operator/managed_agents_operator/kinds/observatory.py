@@ -129,8 +129,10 @@ class Observatory:
 
     # listings
 
-    def listed(self, item: dict[str, Any], seen_at: float, workspace: str | None = None) -> None:
-        """Take an item of a listing in; one that changed rings."""
+    def listed(
+        self, item: dict[str, Any], seen_at: float, workspace: str | None = None, *, whole: bool = False
+    ) -> None:
+        """Take an item of a listing in, or the `whole` answer of a single call of a sweep; one that changed rings."""
         id = item["id"]
         entry = self._entries.get(id)
         if entry is None and not self._concerns(id, item):
@@ -141,7 +143,7 @@ class Observatory:
             self._shown(id, seen_at)
             return
         try:
-            newest = self.take(remote(_whole(item, entry), seen_at, workspace, listed=True), raw)
+            newest = self.take(remote(_whole(item, entry), seen_at, workspace, listed=not whole), raw)
         except ValidationError:
             log.warning("session %s can't be read", id)
             return

@@ -1,24 +1,35 @@
 """The two sweeps that keep the observatory fresh: a few listings instead of one call for each session.
 
-Run by the app, one pair for each connection. The hot sweep lists the sessions at work every few seconds, the full sweep
-all that are not archived about once a minute; both wait for their turn in the call budget.
+Run by each line, one pair for each connection. The hot sweep lists the sessions at work every few seconds, the full
+sweep all that are not archived about once a minute; both wait for their turn in the call budget, and rest for longer
+where their pages would use it up. Where single calls are fewer than pages, those are made (see `survey`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.errors import ClaudeError, RateLimited, Refused
+from managed_agents_operator.claude.errors import (
+    BadRequest,
+    ClaudeError,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    Refused,
+    Unreadable,
+)
 from managed_agents_operator.claude.queueing import Priority
 from managed_agents_operator.engine.errors import Consequence
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
 from managed_agents_operator.kinds.observatory import Observatory
 from managed_agents_operator.kinds.roster import Roster
+from managed_agents_operator.kinds.survey import LIVING, Survey, Way, rest, way
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +58,9 @@ class Sweeps:
         self._on_first = on_first
         self._hot: set[str] = set()
         self._orphans: set[str] = set()
+        self._whole: Survey | None = None
+        self._busy: Survey | None = None
+        self._calls = dict.fromkeys((Priority.FULL_SWEEP, Priority.HOT_SWEEP), 0)
         self.refused: str | None = None
         """Why the API refuses the full sweep, in words, where that is for no lack of rights."""
         self._wakes = {which: asyncio.Event() for which in (Priority.FULL_SWEEP, Priority.HOT_SWEEP)}
@@ -77,6 +91,7 @@ class Sweeps:
     async def _repeat(self, which: Priority, sweep: Callable[[], Awaitable[None]], seconds: float) -> None:
         pause = FIRST_PAUSE
         while True:
+            began, self._calls[which] = self._monotonic(), 0
             try:
                 await sweep()
             except ClaudeError as error:
@@ -93,25 +108,43 @@ class Sweeps:
                 log.exception("a sweep failed")
                 wait, pause = pause, min(pause * 2, max(seconds, LONGEST_PAUSE))
             else:
-                wait, pause = seconds, FIRST_PAUSE
+                took, budget = self._monotonic() - began, self._client.budget
+                share = None if budget is None else budget.requests.for_sweeps
+                wait, pause = rest(seconds, self._calls[which], took, share), FIRST_PAUSE
             self._moved[which] = self._monotonic()
             if await _woken(self._wakes[which], wait):
                 pause = FIRST_PAUSE
 
     async def full(self) -> None:
         """Every session that is not archived. Raises `ClaudeError`: then nothing is concluded from what was seen."""
-        began = self._monotonic()
-        listed = await self._listing((), Priority.FULL_SWEEP)
+        began, live = self._monotonic(), self._live()
+        how = way(self._whole, len(live), began)
+        listed = await self._read(how, live, began)
         seen = self._observatory
         self.refused = None
         first, seen.swept_at = seen.swept_at is None, began
         self._circuit.succeeded("sweep")
         seen.weigh(self._living(), listed, began)
         seen.missed(self._live(), listed, began)
-        seen.forget(listed, began)
-        self._tell_orphans(seen.of_nobody(listed))
+        if how is not Way.SINGLY:
+            self._tell_orphans(seen.of_nobody(listed))
+        if how is Way.WHOLE:
+            seen.forget(listed, began)
         if first:
             self._on_first()
+
+    async def _read(self, how: Way, live: set[str], began: float) -> dict[str, float]:
+        if how is Way.SINGLY:
+            return await self._singly(live, Priority.FULL_SWEEP)
+        if how is Way.FILTERED:
+            try:
+                return (await self._listing(LIVING, Priority.FULL_SWEEP, began))[0]
+            except (BadRequest, NotFound):
+                if self._whole is not None:
+                    self._whole = replace(self._whole, filters=False)
+        listed, measured = await self._listing((), Priority.FULL_SWEEP, began)
+        self._whole = replace(measured, filters=self._whole is None or self._whole.filters)
+        return listed
 
     async def hot(self) -> None:
         """The sessions at work; one that left since the last time is looked at by its own resource."""
@@ -120,11 +153,15 @@ class Sweeps:
             self._hot = set()
             return
         began = self._monotonic()
-        listed = await self._listing(HOT, Priority.HOT_SWEEP)
+        singly = way(self._busy, len(live), began) is Way.SINGLY
+        if singly:
+            listed = await self._singly(live, Priority.HOT_SWEEP)
+        else:
+            listed, self._busy = await self._listing(HOT, Priority.HOT_SWEEP, began)
         self._circuit.succeeded("sweep")
         shown_busy = {id for id in live if (one := self._observatory.snapshot(id)) and one.busy and one.seen_at < began}
         self._observatory.missed((self._hot & live) | shown_busy, listed, began)
-        self._hot = set(listed)
+        self._hot = set() if singly else set(listed)
 
     def _live(self) -> set[str]:
         """Tracked sessions that have not ended: those that listings should show."""
@@ -136,23 +173,56 @@ class Sweeps:
         tracked = self._roster.tracked()
         return {id for id in self._live() if not _lost(tracked[id])}
 
-    async def _listing(self, statuses: tuple[str, ...], priority: Priority) -> dict[str, float]:
+    async def _turn(self, priority: Priority) -> float:
+        """Waits for a place in the budget; answers when it was given."""
+        if self._client.budget is not None:
+            ticket = await self._client.budget.requests.wait(priority.name, "", priority)
+            ticket.spend()
+        self._calls[priority] += 1
+        self._moved[priority] = self._monotonic()
+        return self._moved[priority]
+
+    async def _listing(
+        self, statuses: tuple[str, ...], priority: Priority, began: float
+    ) -> tuple[dict[str, float], Survey]:
         """All pages; answers when the page was asked for that showed each id. Changes ring as they come."""
         listed: dict[str, float] = {}
-        asked_at = self._monotonic()
+        measured, asked_at = Survey(began), began
 
         async def turn() -> None:
             nonlocal asked_at
-            if self._client.budget is not None:
-                ticket = await self._client.budget.requests.wait(priority.name, "", priority)
-                ticket.spend()
-            asked_at = self._moved[priority] = self._monotonic()
+            asked_at = await self._turn(priority)
 
         async for page in self._client.iterate_sessions(statuses=statuses, before_page=turn):
+            measured = measured.page(page.value.items)
             for item in page.value.items:
                 listed[item["id"]] = asked_at
                 self._observatory.listed(item, asked_at, page.workspace)
-        return listed
+        return listed, measured
+
+    async def _singly(self, ids: Collection[str], priority: Priority) -> dict[str, float]:
+        """One call for each; like a listing, which just does not show what is not there.
+
+        Without any, one page tells whether the key is good.
+        """
+        if not ids:
+            await self._turn(priority)
+            await self._client.list_sessions(limit=1)
+        seen: dict[str, float] = {}
+        for id in sorted(ids):
+            asked_at = await self._turn(priority)
+            try:
+                answer = await self._client.get_session(id)
+            except NotFound:
+                continue
+            except (BadRequest, Forbidden, Unreadable) as error:
+                # Of this one alone nothing is concluded; a listing would show the others too.
+                log.warning("session %s can't be read: %s", id, error.message)
+            else:
+                item = answer.value.model_dump(mode="json", exclude_unset=True)
+                self._observatory.listed(item, asked_at, answer.workspace, whole=True)
+            seen[id] = asked_at
+        return seen
 
     def _tell_orphans(self, orphans: dict[str, str]) -> None:
         """Sessions that carry our marker and have no resource: told once, and never touched unasked."""
