@@ -56,6 +56,11 @@ bench: setup ## Measure the operator at SESSIONS=1000 (LATENCY_MS=50) sessions
 	@$(BIN)/managed-agents-local assets > /dev/null
 	@$(BIN)/python -m tests.bench
 
+.PHONY: profile
+profile: setup ## See where its time goes: flame graphs of start, burst and rest in .profile/ (SESSIONS=1000)
+	@$(BIN)/managed-agents-local assets > /dev/null
+	@$(BIN)/python -m tests.bench.profile
+
 .PHONY: lint
 lint: setup ## Check format, style, types, layers and that generated files are current
 	@$(BIN)/ruff format --check --quiet . || { echo "Run '$(BIN)/ruff format'" >&2; exit 1; }

@@ -169,7 +169,7 @@ class _Shop:
 
     async def open(self, place: Place, spec: ConnectionSpec, credentials: Callable[[], Mapping[str, str]]) -> Line:
         """A new line with its keeper."""
-        keeper = Keeper(self._clock, workers=self._settings.workers)
+        keeper = Keeper(self._clock, workers=self._settings.workers, swept=False)
         connections = self._connections
         seat = Seat(self._board, place, connections.directory.ref)
         line = Line(

@@ -54,24 +54,35 @@ class Metric:
     def text(self) -> str:
         """All numbers of this metric, with its help."""
         values = self._values | {key: number() for key, number in self._asked.items()}
-        return self._head + "".join(f"{self.name}{_labels(key)} {value:g}\n" for key, value in values.items())
+        return self._head + "".join(f"{self.name}{_labels(key)} {_number(value)}\n" for key, value in values.items())
 
 
 METRICS: list[Metric] = []
 _HIDDEN: list[str] = []
 
 CLUSTER_CALLS = Metric("kubernetes_requests_total", "Requests of our own to the API server, by method and status.")
+CLUSTER_BYTES = Metric("kubernetes_sent_bytes_total", "Bytes of the bodies sent to the API server, by method.")
 EVENTS = Metric("events_total", "Kubernetes Events, by what became of them: written, failed or dropped.")
 DOORBELL_FAILURES = Metric("doorbell_failures_total", "Watch events that could not be taken in: each one is a bug.")
 DIVERGENCES = Metric("resync_divergences_total", "Objects that a listing showed otherwise than the watch had.")
 QUOTA = Metric("quota_remaining", "Calls that may be made at once, by connection and budget.", "gauge")
+WAITING = Metric("quota_waiting", "Calls that wait for their turn, by connection and budget.", "gauge")
+OLDEST_WAIT = Metric(
+    "quota_oldest_wait_seconds", "How long the first of them has waited, by connection and budget.", "gauge"
+)
 CIRCUIT = Metric("circuit_open", "Whether the API refuses the key of a connection.", "gauge")
+PASSES = Metric("passes_total", "Passes over single resources, by connection.")
 LEADING = Metric("leading", "Whether this process is the one that works.", "gauge")
 
 
 def exposition() -> str:
     """Everything counted so far, as /metrics answers it."""
     return "".join(metric.text() for metric in METRICS)
+
+
+def _number(value: float) -> str:
+    """All its digits: a counter that is rounded stands still for a while, and then jumps."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _labels(key: tuple[tuple[str, str], ...]) -> str:

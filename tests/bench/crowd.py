@@ -14,7 +14,7 @@ import httpx
 import orjson
 import yaml
 
-PATH = "/apis/managedagents.dev/v1alpha1/namespaces/default/sessions"
+PATH = "/apis/managedagents.dev/v1alpha1/namespaces/{}/sessions"
 EVERYWHERE = "/apis/managedagents.dev/v1alpha1/sessions"
 AT_ONCE = 16
 
@@ -52,31 +52,39 @@ class Crowd:
         await self._kubernetes.aclose()
         await self._claude.aclose()
 
-    async def make(self, names):
+    async def make(self, names, namespace="default", **spec):
         """Sessions of these names; when the first was sent."""
-        began, left = time.monotonic(), list(names)
+        began, left = time.monotonic(), list(reversed(names))
 
         async def some():
             while left:
-                await self._create(left.pop())
+                await self._create(left.pop(), namespace, spec)
 
         await asyncio.gather(*(some() for _ in range(AT_ONCE)))
         return began
 
-    async def _create(self, name):
-        spec = {"agent": {"id": "agent_sample"}, "environment": {"id": "env_sample"}}
+    async def _create(self, name, namespace, more):
+        spec = {"agent": {"id": "agent_sample"}, "environment": {"id": "env_sample"}, **more}
         head = {"apiVersion": "managedagents.dev/v1alpha1", "kind": "Session"}
         body = orjson.dumps({**head, "metadata": {"name": name}, "spec": spec})
         headers = {"content-type": "application/json"}
-        (await self._kubernetes.post(PATH, content=body, headers=headers)).raise_for_status()
+        (await self._kubernetes.post(PATH.format(namespace), content=body, headers=headers)).raise_for_status()
 
     async def all_ready(self, names, seconds):
         """When the last of them was seen to be Ready."""
         async with asyncio.timeout(seconds):
-            while not all(name in self.ready for name in names):
+            left = set(names)
+            while left := {name for name in left if name not in self.ready}:
                 self._changed.clear()
                 await self._changed.wait()
+                await asyncio.sleep(0.05)
         return max(self.ready[name] for name in names)
+
+    async def so_many_ready(self, count):
+        """Wait until so many of all are Ready."""
+        while len(self.ready) < count:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def speak(self, name):
         """Somebody gives it work; when that was answered."""

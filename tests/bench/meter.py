@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+SENT = r'^managed_agents_kubernetes_sent_bytes_total{method="PATCH"} (\S+)$'
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -31,6 +33,7 @@ class Reading:
     cpu: float
     writes: int
     call: int
+    bytes: int
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Cost:
     cpu: float
     writes: Counter[str]
     calls: Counter[str]
+    bytes: int
+    """Of the bodies of all patches."""
 
     @property
     def written(self) -> int:
@@ -65,7 +70,7 @@ class Meter:
     def read(self):
         """The counters now."""
         last = max((call["n"] for call in self._world.control.requests()), default=0)
-        return Reading(cpu_seconds(self.pid), len(self._world.cluster.audit), last)
+        return Reading(cpu_seconds(self.pid), len(self._world.cluster.audit), last, self._sent())
 
     def since(self, before):
         """What was spent since, by the operator alone."""
@@ -75,7 +80,12 @@ class Meter:
             cpu_seconds(self.pid) - before.cpu,
             Counter(write.resource for write in written),
             Counter(_sort(call) for call in calls),
+            self._sent() - before.bytes,
         )
+
+    def _sent(self):
+        told = re.search(SENT, self._world.operator.metrics(), re.MULTILINE)
+        return int(float(told[1])) if told else 0
 
 
 def _sort(call):

@@ -9,6 +9,15 @@ from tests.engine.world.clock import FakeClock
 from managed_agents_operator.engine.keeper import Keeper
 
 
+def at_rest(uid="u1", version=1, **fields):
+    """A resource that had everything done, as another process left it."""
+    body = obj(uid, version, id=f"sesn_{uid}")
+    body["metadata"]["generation"] = 1
+    told = {"observedGeneration": 1, "conditions": [{"type": "Synced", "status": "True"}], **fields}
+    body["status"] |= told
+    return body
+
+
 def obj(uid="u1", version=1, id=None, secret=None, made="2026-01-01T00:00:00Z", **spec):
     mounts = [{"name": "r", "githubRepository": {"url": "x", "authorizationTokenSecretRef": {"name": secret}}}]
     return {
@@ -61,10 +70,10 @@ class Notes:
 class Stage:
     """A keeper at work, on a clock that stands still."""
 
-    def __init__(self, workers=2):
+    def __init__(self, workers=2, *, swept=True):
         self.clock, self.notes = FakeClock(), Notes()
         self._asleep = []
-        self.keeper = Keeper(self.clock, workers=workers, sleep=self._sleep)
+        self.keeper = Keeper(self.clock, workers=workers, swept=swept, sleep=self._sleep)
         self.keeper.serve(self.notes)
 
     async def _sleep(self, seconds):

@@ -18,7 +18,7 @@ async def test_sessions_find_their_resource(stage):
     stage.keeper.see("ADDED", obj(id="sesn_1"))
     stage.keeper.see("ADDED", obj("u2", id="sesn_2"))
     await stage.calm()
-    assert set(stage.keeper.tracked()) == {"sesn_1", "sesn_2"}
+    assert set(stage.keeper.cells.tracked()) == {"sesn_1", "sesn_2"}
     stage.keeper.ring_session("sesn_2")
     stage.keeper.ring_session("sesn_3")
     await stage.calm()
@@ -33,11 +33,11 @@ async def test_a_session_in_several_status_rings_all_of_them_and_is_tracked_unti
     await stage.calm()
     assert sorted(uid for uid, _ in stage.notes.passed) == ["u1", "u1", "u2", "u2"]
     for uid, tracked in (("u2", True), ("u1", False)):
-        assert dict(stage.keeper.tracked()) == {"sesn_1": {"id": "sesn_1"}}
+        assert dict(stage.keeper.cells.tracked()) == {"sesn_1": {"id": "sesn_1"}}
         stage.keeper.see("DELETED", obj(uid, version=2))
         await stage.calm()
-        assert stage.keeper.tracks("sesn_1") is tracked
-    assert stage.keeper.tracked() == {}
+        assert stage.keeper.cells.tracks("sesn_1") is tracked
+    assert stage.keeper.cells.tracked() == {}
 
 
 SOURCES = [
@@ -83,7 +83,7 @@ async def test_all_these_follow_what_a_pass_wrote(stage):
     stage.notes.answers["u1"] = [written, None]
     stage.keeper.see("ADDED", obj(id="sesn_1", secret="gh"))
     await stage.calm()
-    assert set(stage.keeper.tracked()) == {"sesn_9"}
+    assert set(stage.keeper.cells.tracked()) == {"sesn_9"}
     stage.keeper.ring_session("sesn_1")
     stage.keeper.source_changed("Secret", "team", "gh")
     stage.keeper.sources_listed()
@@ -98,13 +98,16 @@ async def test_rivals_are_all_others_that_have_or_want_a_session(stage):
     stage.keeper.see("ADDED", obj("u4", sessionId="sesn_4", id="sesn_4"))
     stage.keeper.see("ADDED", obj("u5"))
     young, old = datetime(2026, 1, 3, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
-    assert stage.keeper.rivals("sesn_1", "u1") == (
+    assert stage.keeper.cells.rivals("sesn_1", "u1") == (
         Rival("team", "u3", "u3", old, has_it=True),
         Rival("team", "u2", "u2", young, has_it=True),
     )
-    assert [(rival.uid, rival.has_it) for rival in stage.keeper.rivals("sesn_1", "u3")] == [("u1", False), ("u2", True)]
-    assert stage.keeper.rivals("sesn_4", "u4") == ()
-    assert stage.keeper.rivals("sesn_5", "u4") == ()
+    assert [(rival.uid, rival.has_it) for rival in stage.keeper.cells.rivals("sesn_1", "u3")] == [
+        ("u1", False),
+        ("u2", True),
+    ]
+    assert stage.keeper.cells.rivals("sesn_4", "u4") == ()
+    assert stage.keeper.cells.rivals("sesn_5", "u4") == ()
 
 
 async def test_who_is_gone_is_no_rival_even_while_it_is_let_go(stage):
@@ -114,8 +117,8 @@ async def test_who_is_gone_is_no_rival_even_while_it_is_let_go(stage):
     await stage.calm()
     stage.keeper.see("DELETED", obj("u1", version=2))
     await stage.calm()
-    assert stage.keeper.knows("u1")
-    assert stage.keeper.rivals("sesn_1", "u2") == ()
+    assert stage.keeper.cells.knows("u1")
+    assert stage.keeper.cells.rivals("sesn_1", "u2") == ()
 
 
 GIVEN_UP = [
@@ -162,3 +165,34 @@ async def test_what_a_pass_gave_up_rings_those_that_want_it(stage):
     stage.keeper.see("ADDED", obj("u1", id="sesn_1"))
     await stage.calm()
     assert [uid for uid, _ in stage.notes.passed] == ["u2", "u1", "u2"]
+
+
+LIVES = {"id": "sesn_1", "state": "idle"}
+# Statuses of two resources one after the other, and whether their session is one of those that live.
+LIVING = [
+    ([LIVES], True, "it has one"),
+    ([{**LIVES, "state": "terminated"}], False, "it has ended"),
+    ([{**LIVES, "archivedAt": "2026-11-28T00:00:00Z"}], False, "it was archived, whatever its state"),
+    ([LIVES, {**LIVES, "state": "terminated"}], False, "and then it ended"),
+    ([LIVES, {}], False, "its status was wiped"),
+    ([{**LIVES, "state": "terminated"}, LIVES], True, "a status was put back"),
+    ([LIVES, {"id": "sesn_2", "state": "idle"}], False, "another one took its place"),
+]
+
+
+@pytest.mark.parametrize(("statuses", "lives", "why"), LIVING)
+async def test_which_sessions_live(stage, statuses, lives, why):
+    for version, status in enumerate(statuses, 1):
+        stage.keeper.see("MODIFIED", obj("u1", version) | {"status": status})
+        await stage.calm()
+    assert ("sesn_1" in stage.keeper.cells.living()) is lives, why
+
+
+async def test_a_session_lives_while_any_status_says_so(stage):
+    stage.keeper.see("ADDED", obj("u1") | {"status": LIVES})
+    stage.keeper.see("ADDED", obj("u2") | {"status": {**LIVES, "state": "terminated"}})
+    await stage.calm()
+    assert stage.keeper.cells.living() == {"sesn_1"}
+    stage.keeper.see("DELETED", obj("u1", 2))
+    await stage.calm()
+    assert stage.keeper.cells.living() == set()

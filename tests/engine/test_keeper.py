@@ -162,11 +162,11 @@ async def test_what_was_deleted_is_let_go_once_nothing_is_left_to_do(stage):
     stage.keeper.see("DELETED", obj(version=2))
     await stage.calm()
     assert stage.notes.disowned == ["u1"]
-    assert stage.keeper.knows("u1")
+    assert stage.keeper.cells.knows("u1")
     await stage.later(5)
     assert stage.notes.disowned == ["u1", "u1"]
-    assert not stage.keeper.knows("u1")
-    assert stage.keeper.tracked() == {}
+    assert not stage.keeper.cells.knows("u1")
+    assert stage.keeper.cells.tracked() == {}
     stage.keeper.source_changed("Secret", "team", "gh")
     stage.keeper.ring_session("sesn_1")
     await stage.calm()
@@ -185,7 +185,7 @@ async def test_a_deletion_during_a_pass_is_heard_after_it(stage):
     await stage.calm()
     assert stage.notes.passed == [("u1", 1)]
     assert stage.notes.disowned == ["u1"]
-    assert not stage.keeper.knows("u1")
+    assert not stage.keeper.cells.knows("u1")
 
 
 async def test_a_pass_that_finds_the_object_gone_lets_it_go(stage):
@@ -197,8 +197,8 @@ async def test_a_pass_that_finds_the_object_gone_lets_it_go(stage):
     stage.keeper.see("ADDED", obj())
     await stage.calm()
     assert stage.notes.disowned == ["u1"]
-    assert not stage.keeper.knows("u1")
-    assert stage.keeper.tracked() == {}
+    assert not stage.keeper.cells.knows("u1")
+    assert stage.keeper.cells.tracked() == {}
     stage.keeper.source_changed("Secret", "team", "gh")
 
 
@@ -212,7 +212,7 @@ async def test_a_pass_that_was_wrong_about_that_does_not_lose_it(stage):
     await stage.calm()
     assert stage.notes.passed == [("u1", 1), ("u1", 2)]
     await stage.later(5)
-    assert stage.keeper.knows("u1")
+    assert stage.keeper.cells.knows("u1")
 
 
 async def test_letting_go_that_fails_is_tried_again(stage):
@@ -220,9 +220,9 @@ async def test_letting_go_that_fails_is_tried_again(stage):
     stage.notes.disowns["u1"] = [RuntimeError("a bug"), None]
     stage.keeper.see("ADDED", obj())
     await stage.calm()
-    assert stage.keeper.knows("u1")
+    assert stage.keeper.cells.knows("u1")
     await stage.later(CRASHED_PAUSE)
-    assert not stage.keeper.knows("u1")
+    assert not stage.keeper.cells.knows("u1")
 
 
 async def test_all_bells(stage):
@@ -253,3 +253,15 @@ async def test_draining_begins_nothing_and_waits_for_what_is_under_way(stage):
     await stage.calm()
     assert draining.done()
     assert [uid for uid, _ in stage.notes.passed] == ["u1"]
+
+
+async def test_agents_that_many_have_in_common_are_kept_once(stage):
+    for uid in ("u1", "u2"):
+        body = obj(uid)
+        body["status"] = {"agent": {"id": "agent_1", "tools": [{"type": "bash"}]}}
+        stage.keeper.see("ADDED", body)
+    await stage.calm()
+    first, second = (stage.keeper.body(uid)["status"]["agent"] for uid in ("u1", "u2"))
+    assert first is second
+    assert first == {"id": "agent_1", "tools": [{"type": "bash"}]}
+    assert "managedFields" not in stage.keeper.body("u1")["metadata"]

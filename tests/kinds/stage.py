@@ -80,6 +80,10 @@ class Roll:
     def tracks(self, session_id: str) -> bool:
         return session_id in self.statuses
 
+    def living(self) -> set[str]:
+        ended = ("terminated",)
+        return {id for id, one in self.statuses.items() if not one.get("archivedAt") and one.get("state") not in ended}
+
     def knows(self, uid: str) -> bool:
         return uid in self.uids
 

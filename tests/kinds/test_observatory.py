@@ -13,6 +13,7 @@ from tests.kinds.stage import CLUSTER, UID, Board, Roll, marker, wire
 from managed_agents_operator.engine.looks import Absent
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.kinds.observatory import Observatory
+from managed_agents_operator.kinds.projection import project
 
 ID = "sesn_1"
 
@@ -52,6 +53,36 @@ def test_what_did_not_change_is_not_read_and_rings_nobody(stage):
     stage.lists(3, title="B")
     assert stage.observatory.snapshot(ID).title == "B"
     assert stage.rang == [ID]
+
+
+def test_a_listing_that_says_what_a_single_call_said_is_no_news(stage):
+    stage.observatory.put(wire(title="A", metadata=marker(), stats={"duration_seconds": 1}), 1)
+    stage.observatory.listed({"id": ID, "status": "idle", "metadata": marker(), "title": "A"}, 2)
+    assert stage.rang == []
+    assert stage.observatory.snapshot(ID).listed, "it may have left out what a single call shows"
+    assert stage.observatory.snapshot(ID).seen_at == 2
+    stage.observatory.listed({"id": ID, "status": "idle", "metadata": marker(), "title": "B"}, 3)
+    assert stage.rang == [ID]
+
+
+def test_one_that_was_gone_is_news_although_it_looks_the_same(stage):
+    stage.observatory.put(wire(metadata=marker()), 1)
+    stage.observatory.gone(ID, None, 2)
+    stage.observatory.listed({"id": ID, "status": "idle", "metadata": marker()}, 3)
+    assert stage.rang == [ID]
+
+
+def test_sessions_of_one_agent_share_its_snapshot(stage):
+    agent = {"id": "agent_1", "version": 3, "system": "be brief", "tools": [{"type": "bash"}]}
+    for id in ("sesn_a", "sesn_b"):
+        stage.roll.statuses[id] = {"id": id}
+        stage.lists(1, id, agent=json.loads(json.dumps(agent)))
+    first, second = (stage.observatory.snapshot(id).wire.agent for id in ("sesn_a", "sesn_b"))
+    assert first is second
+    assert first.system == "be brief"
+    shown = [project(stage.observatory.snapshot(id).wire)["agent"] for id in ("sesn_a", "sesn_b")]
+    assert shown[0] is shown[1]
+    assert agent.items() <= shown[0].items()
 
 
 def test_a_change_rings_session_and_resource(stage):

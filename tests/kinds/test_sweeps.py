@@ -237,6 +237,16 @@ class Outage:
         return woken
 
 
+async def test_a_first_sweep_that_fails_is_waited_for_no_longer(connection, monkeypatch):
+    outage = Outage(3, Lost("no answer"))
+    monkeypatch.setattr(sweeps, "_woken", outage.sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await connection.sweeps._repeat(Priority.FULL_SWEEP, outage.sweep, 60.0)
+    assert connection.told == ["first sweep"], "once, not with each failure"
+    await connection.sweeps.full()
+    assert connection.told == ["first sweep"] * 2, "and again when there is one"
+
+
 async def test_a_week_of_outage_ends_nothing(connection, monkeypatch, caplog):
     """Pauses that double without an end overflow after a thousand failures."""
     outage = Outage(20_000, Lost("no answer"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, Any, Generic, Self, TypeVar
 
@@ -42,9 +43,19 @@ def _empty_if_null(value: object) -> object:
     return {} if value is None else value
 
 
-def _by_id(value: object) -> object:
-    """One independent server names the agent of a session by its id alone."""
-    return {"id": value} if isinstance(value, str) else value
+def _snapshot(value: object) -> object:
+    """Sessions of one agent share its snapshot, of many kilobytes. One independent server names the agent by its id."""
+    try:
+        return _agent(orjson.dumps({"id": value} if isinstance(value, str) else value, option=orjson.OPT_SORT_KEYS))
+    except (TypeError, ValueError):
+        # Of no use, or with numbers beyond 64 bits: as it comes.
+        return value
+
+
+@lru_cache(maxsize=512)
+def _agent(text: bytes) -> SessionAgent | None:
+    told = orjson.loads(text)
+    return None if told is None else SessionAgent.model_validate(told)
 
 
 class Wire(BaseModel):
@@ -164,7 +175,7 @@ class Session(Wire):
     id: Annotated[str, Field(strict=True, min_length=1)]
     type: str | None = None
     status: str | None = None
-    agent: Annotated[SessionAgent | None, BeforeValidator(_by_id)] = None
+    agent: Annotated[SessionAgent | None, BeforeValidator(_snapshot)] = None
     environment_id: str | None = None
     deployment_id: str | None = None
     vault_ids: Annotated[list[str], BeforeValidator(_listed)] = []

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
+import orjson
+
 from managed_agents_operator.api.resources import SourceKind
+from managed_agents_operator.api.session import RECONCILE_ANNOTATION
 from managed_agents_operator.engine.external import Ticket
 from managed_agents_operator.engine.memory import Memory
 
@@ -53,6 +57,8 @@ class Cell:
     """Whether this pass had its turn in the budget of calls: what more it needs is taken on credit."""
     cluster_tries: int = 0
     gone: bool = False
+    passed: bool = False
+    """Whether it had a pass in this process."""
     newer: dict[str, Any] | None = None
     """A body that came in during a pass."""
 
@@ -102,6 +108,31 @@ def version(body: Mapping[str, Any]) -> int:
         return int(body["metadata"]["resourceVersion"])
     except ValueError:
         return 0
+
+
+def slim(body: dict[str, Any]) -> None:
+    """What nobody needs of a body goes, and what many have in common is kept once: the agent, of many kilobytes."""
+    body["metadata"].pop("managedFields", None)
+    if agent := (body.get("status") or {}).get("agent"):
+        body["status"]["agent"] = _shared(orjson.dumps(agent, option=orjson.OPT_SORT_KEYS))
+
+
+@lru_cache(maxsize=512)
+def _shared(text: bytes) -> Any:
+    return orjson.loads(text)
+
+
+def settled(body: Mapping[str, Any]) -> bool:
+    """Whether, by what stands in it, everything that was asked for is done, and there is a session."""
+    meta, status = body["metadata"], body.get("status") or {}
+    asked = (meta.get("annotations") or {}).get(RECONCILE_ANNOTATION)
+    return (
+        bool(status.get("id"))
+        and "deletionTimestamp" not in meta
+        and status.get("observedGeneration") == meta.get("generation")
+        and (asked is None or asked == status.get("lastHandledReconcileAt"))
+        and any(c["type"] == "Synced" and c["status"] == "True" for c in status.get("conditions") or ())
+    )
 
 
 def sources(body: Mapping[str, Any]) -> set[Source]:

@@ -19,6 +19,7 @@ class _Card:
     """What one resource is found by."""
 
     has: str | None = None
+    lives: bool = False
     wants: str | None = None
     sources: frozenset[Source] = frozenset()
 
@@ -37,11 +38,14 @@ class Index:
         self._having: dict[str, set[str]] = {}
         self._wanting: dict[str, set[str]] = {}
         self._naming: dict[Source, set[str]] = {}
+        self.living: set[str] = set()
+        """Sessions that have not ended by the status of any that has them."""
 
     def file(self, body: Mapping[str, Any]) -> frozenset[str]:
         """Take in what a resource has, wants and names now; answers the sessions that it has given up."""
         status, spec = body.get("status") or {}, body.get("spec") or {}
-        card = _Card(status.get("id") or None, spec.get("sessionId") or None, frozenset(sources(body)))
+        lives = not status.get("archivedAt") and status.get("state") != "terminated"
+        card = _Card(status.get("id") or None, lives, spec.get("sessionId") or None, frozenset(sources(body)))
         return self._replace(body["metadata"]["uid"], card)
 
     def drop(self, uid: str) -> frozenset[str]:
@@ -79,6 +83,11 @@ class Index:
         _move(self._having, uid, _set(before.has), _set(card.has))
         _move(self._wanting, uid, _set(before.wants), _set(card.wants))
         _move(self._naming, uid, before.sources, card.sources)
+        for id in _set(before.has) | _set(card.has):
+            if any(self._cards[one].lives for one in self._having.get(id, ())):
+                self.living.add(id)
+            else:
+                self.living.discard(id)
         return (_set(before.has) - _set(card.has)) | (_set(before.wants) - _set(card.wants))
 
 

@@ -14,15 +14,16 @@ from typing import Any
 
 from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.engine.alarms import Alarms
-from managed_agents_operator.engine.cell import Cell, Clock, version
+from managed_agents_operator.engine.cell import Cell, Clock, settled, slim, version
+from managed_agents_operator.engine.cells import Cells
 from managed_agents_operator.engine.errors import ObjectGone
-from managed_agents_operator.engine.external import Rival
-from managed_agents_operator.engine.index import Index
 from managed_agents_operator.engine.passes import Passes
 from managed_agents_operator.engine.reconcile import Reconciler
 
 log = logging.getLogger(__name__)
 
+UNSWEPT_SECONDS = 60.0
+"""How long the first pass of a resource at rest waits for the first sweep, without which it could say nothing new."""
 CRASHED_PAUSE = 30.0
 """Seconds before a resource whose pass raised is tried again."""
 
@@ -34,13 +35,22 @@ class Keeper:
     """
 
     def __init__(
-        self, clock: Clock, *, workers: int = 16, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        clock: Clock,
+        *,
+        workers: int = 16,
+        swept: bool = True,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`swept` is whether no first sweep need be waited for; else `first_sweep_over` tells when."""
         self._clock = clock
         self._sleep = sleep
         self._workers = workers
-        self._cells: dict[str, Cell] = {}
-        self._index = Index()
+        self._swept = swept
+        self.cells = Cells()
+        """Who is there."""
+        self.passes = 0
+        """How many there were so far."""
         self._passes = Passes()
         self._alarms = Alarms()
         self._last_event = clock.monotonic()
@@ -55,7 +65,7 @@ class Keeper:
     def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """A watch event, or an object of a listing (type None): the newest wins, an echo of our own rings nothing."""
         self._last_event = self._clock.monotonic()
-        cell = self._cells.get(uid := body["metadata"]["uid"])
+        cell = self.cells.get(uid := body["metadata"]["uid"])
         if event_type == "DELETED":
             if cell is not None:
                 cell.gone, cell.newer = True, None
@@ -74,32 +84,33 @@ class Keeper:
         if cell is not None:
             cell.gone = False
         self._take(body)
-        self.ring(uid)
+        if cell is None and not self._swept and settled(body):
+            self._alarms.set(uid, self._clock.monotonic() + UNSWEPT_SECONDS)
+        else:
+            self.ring(uid)
 
     def _take(self, body: dict[str, Any]) -> None:
         uid = body["metadata"]["uid"]
-        body["metadata"].pop("managedFields", None)
-        cell = self._cells.setdefault(uid, Cell(uid, body))
-        cell.body = body
-        self._file(cell)
+        slim(body)
+        self._file(self.cells.take(uid, body))
 
     def _file(self, cell: Cell) -> None:
-        self._released(self._index.file(cell.body), cell.uid)
+        self._released(self.cells.index.file(cell.body), cell.uid)
 
     def _released(self, session_ids: Collection[str], uid: str) -> None:
         """Those that wait for a session which another one had or wanted may have it now."""
         for session_id in session_ids:
-            for other in self._index.wanting(session_id):
+            for other in self.cells.index.wanting(session_id):
                 if other != uid:
                     self.ring(other)
 
     def count(self) -> int:
         """How many resources there are."""
-        return len(self._cells)
+        return len(self.cells)
 
     def body(self, uid: str) -> Mapping[str, Any] | None:
         """The newest body of a resource; None for one that is not here."""
-        cell = self._cells.get(uid)
+        cell = self.cells.get(uid)
         return None if cell is None else cell.newer or cell.body
 
     def let_go(self, uid: str) -> bool:
@@ -107,69 +118,54 @@ class Keeper:
 
         Whoever is told no asks again after the next pass.
         """
-        cell = self._cells.get(uid)
+        cell = self.cells.get(uid)
         if cell is None:
             return True
         if self._passes.under_way(uid) or cell.gone or cell.memory.alone:
             return False
         for ticket in cell.tickets.values():
             ticket.give_back()
-        del self._cells[uid]
         self._passes.forget(uid)
         self._alarms.clear(uid)
-        self._released(self._index.drop(uid), uid)
+        self._released(self.cells.drop(uid), uid)
         return True
 
     # bells
 
     def ring(self, uid: str) -> None:
         """Ask for a pass, as soon as a worker is free."""
-        if uid in self._cells:
+        if self.cells.knows(uid):
             self._passes.ask(uid, self._clock.monotonic())
 
     def ring_all(self) -> None:
-        """Ask for a pass of every resource."""
-        for uid in list(self._cells):
-            self.ring(uid)
+        """Ask for a pass of every resource, but for those that still wait for the first sweep."""
+        for cell in self.cells:
+            if self._swept or cell.passed or not settled(cell.body):
+                self.ring(cell.uid)
+
+    def first_sweep_over(self) -> None:
+        """Nobody waits for it any more, however it ended; those at rest that it changed nothing for need no pass."""
+        self._swept = True
+        for cell in self.cells:
+            if not cell.passed or not settled(cell.body):
+                self.ring(cell.uid)
 
     def ring_session(self, session_id: str) -> None:
         """Ask for a pass of every resource that has this session in its status."""
-        for uid in self._index.having(session_id):
+        for uid in self.cells.index.having(session_id):
             self.ring(uid)
 
     def source_changed(self, kind: SourceKind, namespace: str, name: str) -> None:
         """A ConfigMap or Secret changed: those that name it are passed, and what was refused is tried again."""
-        for uid in self._index.naming((kind, namespace, name)):
-            self._cells[uid].retry()
-            self.ring(uid)
+        for uid in self.cells.index.naming((kind, namespace, name)):
+            if cell := self.cells.get(uid):
+                cell.retry()
+                self.ring(uid)
 
     def sources_listed(self) -> None:
         """Versions of ConfigMaps or Secrets are known that were not: those that name any get a look at them."""
-        for uid in self._index.naming_any():
+        for uid in self.cells.index.naming_any():
             self.ring(uid)
-
-    def tracked(self) -> Mapping[str, Mapping[str, Any]]:
-        """Session id to status, of every resource that has one."""
-        return {id_: self._cells[uid].status for id_, uid in self._index.sessions()}
-
-    def tracks(self, session_id: str) -> bool:
-        """Whether a resource has this session in its status."""
-        return bool(self._index.having(session_id))
-
-    def knows(self, uid: str) -> bool:
-        """Whether a resource of this uid is there."""
-        return uid in self._cells
-
-    def rivals(self, session_id: str, uid: str) -> tuple[Rival, ...]:
-        """Every other resource that has this session in its status, or wants it by its spec; the oldest first.
-
-        Those that only observe it are no rivals.
-        """
-        having = set(self._index.having(session_id))
-        cells = (self._cells[other] for other in {*having, *self._index.wanting(session_id)} - {uid})
-        claimants = (c for c in cells if not c.gone and not c.only_looks and (c.uid in having or not c.deleting))
-        rivals = (Rival(c.namespace, c.name, c.uid, c.created, c.uid in having) for c in claimants)
-        return tuple(sorted(rivals, key=lambda rival: (rival.created, rival.uid)))
 
     def last_event_age(self) -> float:
         """Seconds since the watch last told anything."""
@@ -204,7 +200,7 @@ class Keeper:
     async def _work(self) -> None:
         while True:
             uid = await self._passes.begin()
-            cell, again, asked = self._cells.get(uid), None, False
+            cell, again, asked = self.cells.get(uid), None, False
             self._alarms.clear(uid)
             try:
                 again = await self._pass(cell) if cell is not None else None
@@ -214,15 +210,16 @@ class Keeper:
                 continue
             if newer := cell.newer:
                 cell.newer = None
-                self._newer(self._cells.get(uid), newer)
-            if uid in self._cells:
+                self._newer(self.cells.get(uid), newer)
+            if self.cells.knows(uid):
                 self._schedule(uid, again, asked=asked)
             self._after(uid)
 
     async def _pass(self, cell: Cell) -> float | None:
         if self._reconciler is None:
             raise AssertionError("a keeper without a reconciler")
-        before = cell.body
+        self.passes += 1
+        before, cell.passed = cell.body, True
         over = False
         try:
             again, over = await _work_on(cell, self._reconciler)
@@ -232,12 +229,11 @@ class Keeper:
         finally:
             if cell.body is not before:
                 # A newer one: the answer to a write of ours, or a fresh read.
-                cell.body["metadata"].pop("managedFields", None)
+                slim(cell.body)
                 self._file(cell)
         if over:
             self._passes.forget(cell.uid)
-            self._cells.pop(cell.uid, None)
-            self._released(self._index.drop(cell.uid), cell.uid)
+            self._released(self.cells.drop(cell.uid), cell.uid)
         return again
 
     def _schedule(self, uid: str, again: float | None, *, asked: bool) -> None:

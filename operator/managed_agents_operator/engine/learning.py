@@ -37,6 +37,13 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 LONGEST_POLL = 30.0
 
 
+def changed(memory: Memory, **fields: Any) -> Memory:
+    """With these fields; the same one where they are so already, since most passes learn nothing."""
+    return (
+        memory if all(getattr(memory, name) == value for name, value in fields.items()) else replace(memory, **fields)
+    )
+
+
 def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
     """The memory as a pass begins: what is seen for the first time is stamped, what an edit made void is dropped."""
     meta, status = resource.metadata, resource.status
@@ -45,43 +52,43 @@ def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
     memory = _met_claim(memory, meta.annotations.get(CLAIM_ANNOTATION), now)
     wish = meta.annotations.get(RECONCILE_ANNOTATION)
     if wish is None or wish == status.last_handled_reconcile_at:
-        memory = replace(memory, asked=None)
+        memory = changed(memory, asked=None)
     elif memory.asked is None or memory.asked[0] != wish:
-        memory = replace(memory, asked=(wish, now), retry=True, backoff=None)
-        memory = replace(memory, refusals={}, repeats={}, missing={}, no_files={})
+        memory = changed(memory, asked=(wish, now), retry=True, backoff=None)
+        memory = changed(memory, refusals={}, repeats={}, missing={}, no_files={})
     if memory.generation not in (0, meta.generation):
-        memory = replace(memory, backoff=None, repeats={}, missing={})
+        memory = changed(memory, backoff=None, repeats={}, missing={})
     sent = status.kickoff
     key = kick_key(status.id, sent.tries if sent else None, sent.at if sent else None)
     if key != memory.kick_key:
-        memory = replace(memory, kick_key=key, kick_seen_at=now, kick_listings=0, kick_look_at=0.0)
-    return replace(_met_session(memory, status, sight, now), generation=meta.generation)
+        memory = changed(memory, kick_key=key, kick_seen_at=now, kick_listings=0, kick_look_at=0.0)
+    return changed(_met_session(memory, status, sight, now), generation=meta.generation)
 
 
 def _met_claim(memory: Memory, text: str | None, now: float) -> Memory:
     if memory.generation != 0 and text == memory.claim_text:
         return memory
-    memory = replace(memory, claim_text=text, claim_seen_at=now, searches=0)
-    return replace(memory, permit=None) if memory.permit and text != memory.permit.claim.text else memory
+    memory = changed(memory, claim_text=text, claim_seen_at=now, searches=0)
+    return changed(memory, permit=None) if memory.permit and text != memory.permit.claim.text else memory
 
 
 def _met_session(memory: Memory, status: SessionStatus, sight: Sight, now: float) -> Memory:
     if sight.absent is None:
-        memory = replace(memory, gone_since=None)
+        memory = changed(memory, gone_since=None)
     elif status.id is not None and (memory.gone_since is None or memory.gone_since[0] != status.id):
-        memory = replace(memory, gone_since=(status.id, now))
+        memory = changed(memory, gone_since=(status.id, now))
     if memory.interrupted and any(
         r.id == memory.interrupted[0] and not r.busy for r in (sight.remote, *sight.strays) if r is not None
     ):
-        memory = replace(memory, interrupted=None)
+        memory = changed(memory, interrupted=None)
     if status.id is None:
         return memory
-    memory = replace(memory, last_id=status.id)
+    memory = changed(memory, last_id=status.id)
     if memory.unanswered is not None and memory.unanswered.n <= (status.incarnation or 1):
-        memory = replace(memory, unanswered=None)
+        memory = changed(memory, unanswered=None)
     made = memory.created
     if made is not None and (status.incarnation or 0) >= made.n and (status.id == made.remote.id or not made.by_post):
-        memory = replace(memory, created=None)
+        memory = changed(memory, created=None)
     return memory
 
 

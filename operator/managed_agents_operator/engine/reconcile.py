@@ -20,7 +20,7 @@ from managed_agents_operator.engine.calling import call
 from managed_agents_operator.engine.cell import Cell, Clock
 from managed_agents_operator.engine.disowning import disown
 from managed_agents_operator.engine.errors import ClusterUnreachable, Failure, ObjectGone, WriteConflict
-from managed_agents_operator.engine.external import External
+from managed_agents_operator.engine.external import External, Sight
 from managed_agents_operator.engine.guarding import Guardian
 from managed_agents_operator.engine.ladder import decide
 from managed_agents_operator.engine.learning import looked, meet, recorded, stop_read
@@ -118,7 +118,7 @@ class Reconciler:
         cell.memory = meet(cell.memory, resource, sight, self._clock.monotonic())
         if unwritten(cell.status, cell.memory):
             return await self._write_down(cell)
-        verdict, view = await self._decide(cell)
+        verdict, view = await self._decide(cell, resource, sight)
         if isinstance(verdict, Rest | Ask):
             self._turns.drop(cell)
             if isinstance(verdict, Rest) and verdict.facts:
@@ -132,12 +132,14 @@ class Reconciler:
     def _view(self, cell: Cell, seen: Mapping[Look, Any] | None = None) -> View:
         """The view with all that is known, written or not."""
         resource = Session.parse({**cell.body, "status": known(cell.status, cell.memory)})
-        sight = self._kind.sight(resource)
+        return self._of(cell, resource, self._kind.sight(resource), seen or {})
+
+    def _of(self, cell: Cell, resource: Session, sight: Sight, seen: Mapping[Look, Any]) -> View:
         clock = self._clock
         return View(
             resource=resource,
             memory=cell.memory,
-            sight=replace(sight, seen=dict(seen or {})),
+            sight=replace(sight, seen=dict(seen)) if seen else sight,
             now=clock.monotonic(),
             boot=clock.boottime(),
             wall=clock.wall(),
@@ -145,10 +147,10 @@ class Reconciler:
             terms=self._terms,
         )
 
-    async def _decide(self, cell: Cell) -> tuple[Verdict | None, View]:
-        """The ladder, with the looks it asks for. None while a look waits for its turn."""
+    async def _decide(self, cell: Cell, resource: Session, sight: Sight) -> tuple[Verdict | None, View]:
+        """The ladder, with the looks it asks for. None while a look waits for its turn. Nothing is unwritten."""
         seen: dict[Look, Any] = {}
-        view = self._view(cell)
+        view = self._of(cell, resource, sight, seen)
         verdict = decide(view)
         for _ in range(LOOKS):
             if not isinstance(verdict, Ask):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Self
 
 from managed_agents_operator.api.connection import ConnectionSpec
 from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.quota import Budget
+from managed_agents_operator.claude.quota import Bucket, Budget
 from managed_agents_operator.engine.cell import Clock
+from managed_agents_operator.engine.cells import Cells
 from managed_agents_operator.engine.external import Rival
 from managed_agents_operator.engine.faring import Fare
 from managed_agents_operator.engine.keeper import Keeper
@@ -27,7 +29,7 @@ from managed_agents_operator.kinds.standing import Standing
 from managed_agents_operator.kinds.sweeps import Sweeps
 from managed_agents_operator.kinds.tidings import Tidings
 from managed_agents_operator.kinds.uploads import Uploads
-from managed_agents_operator.telemetry import CIRCUIT, QUOTA
+from managed_agents_operator.telemetry import CIRCUIT, OLDEST_WAIT, PASSES, QUOTA, WAITING
 
 LASTING_SECONDS = 30.0
 """How long an outage lasts before the connection tells of it."""
@@ -55,17 +57,20 @@ class Surroundings:
 class _Roll:
     """The resources of one line, and whether any other is there at all. Implements `Roster`."""
 
-    keeper: Keeper
+    cells: Cells
     anybody: Callable[[str], bool]
 
     def tracked(self) -> Mapping[str, Mapping[str, Any]]:
-        return self.keeper.tracked()
+        return self.cells.tracked()
 
     def tracks(self, session_id: str) -> bool:
-        return self.keeper.tracks(session_id)
+        return self.cells.tracks(session_id)
+
+    def living(self) -> AbstractSet[str]:
+        return self.cells.living()
 
     def rivals(self, session_id: str, uid: str) -> tuple[Rival, ...]:
-        return self.keeper.rivals(session_id, uid)
+        return self.cells.rivals(session_id, uid)
 
     def knows(self, uid: str) -> bool:
         return self.anybody(uid)
@@ -108,7 +113,7 @@ class Line:
         )
         self._circuit = Circuit(clock.monotonic, self._turned)
         bells = Bells(keeper.ring_session, ring)
-        roll = _Roll(keeper, around.knows)
+        roll = _Roll(keeper.cells, around.knows)
         seen = Observatory(roll, bells, around.cluster, around.namespaces)
         self._searches = Searches(self.client, self._circuit, clock.monotonic, ring, seen.take, seen.keeps)
         self._uploads = Uploads(self.client, self._circuit, clock.monotonic, ring, around.knows, around.cluster)
@@ -127,16 +132,21 @@ class Line:
             standing=standing,
         )
         Tidings(self.client.health, self._turned)
-        self.sweeps = Sweeps(self.client, self._circuit, seen, roll, clock.monotonic, keeper.ring_all)
+        self.sweeps = Sweeps(self.client, self._circuit, seen, roll, clock.monotonic, keeper.first_sweep_over)
 
     async def open(self) -> Self:
         """Make connections possible."""
         await self.client.__aenter__()
-        creates, requests = self.budget.creates, self.budget.requests
-        QUOTA.follow(lambda: creates.remaining, connection=self._name, budget="creates")
-        QUOTA.follow(lambda: requests.remaining, connection=self._name, budget="requests")
+        self._show("creates", self.budget.creates)
+        self._show("requests", self.budget.requests)
+        PASSES.follow(lambda: self.keeper.passes, connection=self._name)
         CIRCUIT.follow(lambda: float(self._circuit.failure is not None), connection=self._name)
         return self
+
+    def _show(self, budget: str, bucket: Bucket) -> None:
+        QUOTA.follow(lambda: bucket.remaining, connection=self._name, budget=budget)
+        WAITING.follow(lambda: bucket.waiting[0], connection=self._name, budget=budget)
+        OLDEST_WAIT.follow(lambda: bucket.waiting[1], connection=self._name, budget=budget)
 
     async def run(self) -> None:
         """Keep its resources until cancelled; what raises is a bug."""
@@ -148,8 +158,10 @@ class Line:
         """End what is under way."""
         await self._searches.close()
         await self._uploads.close()
-        QUOTA.drop(connection=self._name, budget="creates")
-        QUOTA.drop(connection=self._name, budget="requests")
+        for metric in (QUOTA, WAITING, OLDEST_WAIT):
+            metric.drop(connection=self._name, budget="creates")
+            metric.drop(connection=self._name, budget="requests")
+        PASSES.drop(connection=self._name)
         CIRCUIT.drop(connection=self._name)
         await self.client.__aexit__(None, None, None)
 

@@ -55,6 +55,8 @@ class Observatory:
         self._missing: dict[str, float] = {}
         self._losses = Losses()
         self._by_uid: dict[str, set[str]] = {}
+        self.busy: set[str] = set()
+        """Sessions that were last seen at work."""
         self._cluster = cluster
         self._namespaces = namespaces
         self.keeps_metadata = False
@@ -74,6 +76,7 @@ class Observatory:
             return entry.remote
         self._unindex(one.id)
         self._entries[one.id] = Entry(one, raw)
+        (self.busy.add if one.busy else self.busy.discard)(one.id)
         if (absent := self._absent.get(one.id)) and absent.seen_at <= one.seen_at:
             del self._absent[one.id]
         self._shown(one.id, one.seen_at)
@@ -95,6 +98,7 @@ class Observatory:
         if known is None or known.seen_at <= seen_at:
             known = self._absent[id] = Absent(workspace, seen_at)
         self._missing.pop(id, None)
+        self.busy.discard(id)
         if ours:
             self._losses.ended(id)
         else:
@@ -143,9 +147,13 @@ class Observatory:
             self._shown(id, seen_at)
             return
         try:
-            newest = self.take(remote(_whole(item, entry), seen_at, workspace, listed=not whole), raw)
+            wire = _whole(item, entry)
         except ValidationError:
             log.warning("session %s can't be read", id)
+            return
+        known = entry is not None and id not in self._absent and _told(entry.remote.wire) == _told(wire)
+        newest = self.take(remote(wire, seen_at, workspace, listed=not whole), raw)
+        if known:
             return
         if newest.seen_at > seen_at:
             return
@@ -197,6 +205,7 @@ class Observatory:
             self._entries.pop(id, None)
             self._absent.pop(id, None)
             self._missing.pop(id, None)
+            self.busy.discard(id)
 
     def of_nobody(self, listed: Mapping[str, float]) -> dict[str, str]:
         """Living sessions with a marker of this cluster whose resource is not there: id to owner."""
@@ -230,6 +239,11 @@ class Observatory:
             ids.discard(id)
             if not ids:
                 del self._by_uid[marker.uid]
+
+
+def _told(wire: Session) -> bytes:
+    """All that it says, in whichever of its answers the server said it."""
+    return fingerprint(wire.model_dump(mode="json"))
 
 
 def _whole(item: dict[str, Any], entry: Entry | None) -> Session:

@@ -5,12 +5,13 @@ Pure; used by the observatory, the searches and the session kind. Fields that th
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 from pydantic import ValidationError
 
 from managed_agents_operator.api.status import Usage
-from managed_agents_operator.claude.models import Money, Session, SessionResource
+from managed_agents_operator.claude.models import Money, Session, SessionAgent, SessionResource
 from managed_agents_operator.engine.remote import Mount, Remote
 from managed_agents_operator.kinds.excerpt import excerpt
 from managed_agents_operator.kinds.moments import moment
@@ -18,6 +19,8 @@ from managed_agents_operator.kinds.moments import moment
 LONGEST_AMOUNT = 18
 LARGEST = 2**63
 EXACT = 2**53
+SNAPSHOTS = 512
+"""Of agents, whose excerpts are kept."""
 
 _WIRE = {
     "state": "status",
@@ -93,7 +96,7 @@ def project(wire: Session) -> dict[str, Any]:
     limit = wire.budget.max_list_cost if wire.budget else None
     shown: dict[str, Any] = {
         "state": wire.status,
-        "agent": excerpt(_storable(wire.agent.model_dump(mode="json", exclude_none=True))) if wire.agent else None,
+        "agent": _excerpt(wire.agent) if wire.agent else None,
         "environmentId": wire.environment_id,
         "vaultIds": list(wire.vault_ids) or None,
         "title": wire.title or None,
@@ -109,7 +112,22 @@ def project(wire: Session) -> dict[str, Any]:
         "archivedAt": moment(wire.archived_at),
     }
     # A server that leaves a field out says nothing about it, and what is known of it stays.
-    return {field: _storable(value) for field, value in shown.items() if _WIRE[field] in wire.model_fields_set}
+    told = {field: value for field, value in shown.items() if _WIRE[field] in wire.model_fields_set}
+    return {field: value if field == "agent" else _storable(value) for field, value in told.items()}
+
+
+_EXCERPTS: OrderedDict[int, tuple[SessionAgent, dict[str, Any]]] = OrderedDict()
+
+
+def _excerpt(agent: SessionAgent) -> dict[str, Any]:
+    """Made once of each snapshot, which many sessions share."""
+    known = _EXCERPTS.get(id(agent))
+    if known is None or known[0] is not agent:
+        known = agent, excerpt(_storable(agent.model_dump(mode="json", exclude_none=True)))
+        _EXCERPTS[id(agent)] = known
+        if len(_EXCERPTS) > SNAPSHOTS:
+            _EXCERPTS.popitem(last=False)
+    return known[1]
 
 
 def _storable(value: Any) -> Any:

@@ -1,8 +1,9 @@
-"""What observatory and sweeps ask of the keeper: for whom there are resources."""
+"""What observatory and sweeps ask of the keeper's cells: for whom there are resources."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from managed_agents_operator.engine.external import Rival
@@ -17,6 +18,10 @@ class Roster(Protocol):
 
     def tracks(self, session_id: str) -> bool:
         """Whether a resource has this session in its status."""
+        ...
+
+    def living(self) -> AbstractSet[str]:
+        """Those of them that have not ended by status."""
         ...
 
     def knows(self, uid: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -49,7 +50,7 @@ class Sweeps:
         monotonic: Callable[[], float],
         on_first: Callable[[], None],
     ) -> None:
-        """`on_first` is called when the first whole sweep is over: many resources wait for it."""
+        """`on_first` is called when the first whole sweep is over, or failed: many resources wait for it."""
         self._client = client
         self._circuit = circuit
         self._observatory = observatory
@@ -99,6 +100,8 @@ class Sweeps:
                 self._circuit.failed(trouble, "sweep")
                 if which is Priority.FULL_SWEEP and isinstance(error, Refused) and not isinstance(error, RateLimited):
                     self.refused = None if trouble.consequence is Consequence.BLOCKED else error.message
+                if which is Priority.FULL_SWEEP and self._observatory.swept_at is None and pause == FIRST_PAUSE:
+                    self._on_first()
                 if pause == FIRST_PAUSE:
                     log.warning("a sweep failed: %s", error.message)
                 # A short pause at first, so that a restart of the API costs no whole interval; never a storm.
@@ -117,7 +120,7 @@ class Sweeps:
 
     async def full(self) -> None:
         """Every session that is not archived. Raises `ClaudeError`: then nothing is concluded from what was seen."""
-        began, live = self._monotonic(), self._live()
+        began, live = self._monotonic(), self._roster.living()
         how = way(self._whole, len(live), began)
         listed = await self._read(how, live, began)
         seen = self._observatory
@@ -125,7 +128,7 @@ class Sweeps:
         first, seen.swept_at = seen.swept_at is None, began
         self._circuit.succeeded("sweep")
         seen.weigh(self._living(), listed, began)
-        seen.missed(self._live(), listed, began)
+        seen.missed(self._roster.living(), listed, began)
         if how is not Way.SINGLY:
             self._tell_orphans(seen.of_nobody(listed))
         if how is Way.WHOLE:
@@ -133,7 +136,7 @@ class Sweeps:
         if first:
             self._on_first()
 
-    async def _read(self, how: Way, live: set[str], began: float) -> dict[str, float]:
+    async def _read(self, how: Way, live: AbstractSet[str], began: float) -> dict[str, float]:
         if how is Way.SINGLY:
             return await self._singly(live, Priority.FULL_SWEEP)
         if how is Way.FILTERED:
@@ -148,7 +151,7 @@ class Sweeps:
 
     async def hot(self) -> None:
         """The sessions at work; one that left since the last time is looked at by its own resource."""
-        live = self._live()
+        live = self._roster.living()
         if not live:
             self._hot = set()
             return
@@ -159,19 +162,13 @@ class Sweeps:
         else:
             listed, self._busy = await self._listing(HOT, Priority.HOT_SWEEP, began)
         self._circuit.succeeded("sweep")
-        shown_busy = {id for id in live if (one := self._observatory.snapshot(id)) and one.busy and one.seen_at < began}
-        self._observatory.missed((self._hot & live) | shown_busy, listed, began)
+        self._observatory.missed((self._hot | self._observatory.busy) & live, listed, began)
         self._hot = set() if singly else set(listed)
-
-    def _live(self) -> set[str]:
-        """Tracked sessions that have not ended: those that listings should show."""
-        tracked = self._roster.tracked().items()
-        return {id for id, status in tracked if not status.get("archivedAt") and status.get("state") != "terminated"}
 
     def _living(self) -> set[str]:
         """Those that live as far as anybody knows: one that was told to be lost goes missing no more."""
         tracked = self._roster.tracked()
-        return {id for id in self._live() if not _lost(tracked[id])}
+        return {id for id in self._roster.living() if not _lost(tracked[id])}
 
     async def _turn(self, priority: Priority) -> float:
         """Waits for a place in the budget; answers when it was given."""

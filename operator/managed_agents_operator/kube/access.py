@@ -33,7 +33,7 @@ from managed_agents_operator import __version__
 from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone
 from managed_agents_operator.kube.answers import Expired, failure, parsed
 from managed_agents_operator.settings import WrongSettings
-from managed_agents_operator.telemetry import CLUSTER_CALLS
+from managed_agents_operator.telemetry import CLUSTER_BYTES, CLUSTER_CALLS
 
 FIELD_MANAGER = "managed-agents-operator"
 JSON = "application/json"
@@ -204,6 +204,7 @@ class Cluster:
         async with self._answer(self._calls, method, path, **ask) as response:
             content = await response.read()
         CLUSTER_CALLS.inc(method=method, status=str(response.status))
+        CLUSTER_BYTES.inc(len(data or b""), method=method)
         return response.status, content
 
     async def stream(
