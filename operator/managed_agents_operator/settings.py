@@ -126,9 +126,11 @@ class Settings(BaseSettings):
     requests_per_minute: PerMinute = 600
     """How many other calls to the API may be made in a minute; sweeps use at most half of them."""
     hot_sweep_seconds: Seconds = 5
-    """How often the sessions at work are looked at."""
+    """How often the sessions at work are looked at; less often where so many are that it would use up what
+    sweeps may."""
     full_sweep_seconds: Seconds = 60
-    """How often all sessions that are not archived are looked at."""
+    """How often all sessions that are not archived are looked at: by pages of a hundred, or singly where the
+    workspace is crowded with others' sessions."""
     status_interval_seconds: Seconds = 10
     """How far apart two writes of mere usage and cost to one object are at least; changes of state never wait."""
     search_grace_seconds: Seconds = 30

@@ -234,6 +234,19 @@ async def test_all_bells(stage):
     assert len(stage.notes.passed) == 4
 
 
+async def test_a_bell_for_all_passes_over_those_that_had_their_pass_since(stage):
+    stage.keeper.see("ADDED", obj("u1"))
+    await stage.calm()
+    stage.clock.advance(5)
+    at = stage.clock.monotonic()
+    stage.clock.advance(5)
+    stage.keeper.see("ADDED", obj("u2"))
+    await stage.calm()
+    stage.keeper.ring_all(at)
+    await stage.calm()
+    assert [uid for uid, _ in stage.notes.passed] == ["u1", "u2", "u1"]
+
+
 async def test_the_watch_is_as_old_as_its_last_event(stage):
     stage.keeper.see("ADDED", obj())
     stage.clock.advance(40)

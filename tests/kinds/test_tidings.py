@@ -14,13 +14,15 @@ from managed_agents_operator.kinds.tidings import Tidings
 
 class Stage:
     def __init__(self) -> None:
-        self.health = Health(HandClock().monotonic)
+        self.clock = HandClock()
+        self.health = Health(self.clock.monotonic)
         self.timers: list[Callable[[], None]] = []
-        self.rung = 0
-        Tidings(self.health, self.ring_all, lambda _, callback: self.timers.append(callback))
+        self.rung, self.since = 0, 0.0
+        Tidings(self.health, self.ring_all, self.clock.monotonic, lambda _, callback: self.timers.append(callback))
 
-    def ring_all(self) -> None:
+    def ring_all(self, since: float) -> None:
         self.rung += 1
+        self.since = since
 
     def settle(self) -> int:
         """Let the moment go by; how often all were rung."""
@@ -70,6 +72,14 @@ def test_many_changes_in_a_moment_are_one(stage):
     fails(stage.health)
     assert len(stage.timers) == 1
     assert stage.settle() == 1
+
+
+def test_whoever_was_passed_since_knows_it(stage):
+    before = stage.clock.monotonic()
+    works(stage.health)
+    after = stage.clock.monotonic()
+    stage.settle()
+    assert before < stage.since < after
 
 
 def test_a_key_of_another_workspace_is_news(stage):

@@ -57,10 +57,15 @@ class Cell:
     """Whether this pass had its turn in the budget of calls: what more it needs is taken on credit."""
     cluster_tries: int = 0
     gone: bool = False
-    passed: bool = False
-    """Whether it had a pass in this process."""
+    passed_at: float = float("-inf")
+    """When its last pass in this process began, monotonic."""
     newer: dict[str, Any] | None = None
     """A body that came in during a pass."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it had a pass in this process."""
+        return self.passed_at > float("-inf")
 
     def retry(self) -> None:
         """What was refused, or waits for its next try, is tried again at once."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
-from managed_agents_operator.engine.claim import digest
+from managed_agents_operator.engine.claim import Marker, digest
 from managed_agents_operator.engine.external import Changes
 from managed_agents_operator.engine.kickoff import told_otherwise
 from managed_agents_operator.engine.looks import LookSession
@@ -102,6 +102,15 @@ def notes(v: View) -> tuple[str, str] | None:
 
 def difference(v: View, remote: Remote, step: str) -> Changes | None:
     """What one step would change; None if it would change nothing, since the API must never get a POST for nothing."""
+    if remote is not v.remote:
+        return _difference(v, remote, step)
+    if step not in v.differences:
+        v.differences[step] = _difference(v, remote, step)
+    found: Changes | None = v.differences[step]
+    return found
+
+
+def _difference(v: View, remote: Remote, step: str) -> Changes | None:
     spec = v.resource.spec
     if step == "title":
         if spec.title is None or (remote.title or "") == spec.title:
@@ -118,9 +127,17 @@ def difference(v: View, remote: Remote, step: str) -> Changes | None:
 
 def marker_change(v: View, remote: Remote) -> Changes | None:
     """Our two pairs of metadata, where they are not as they shall be."""
-    wanted = v.marker().metadata
+    wanted = _marker(v).metadata
     body = {k: x for k, x in wanted.items() if remote.metadata.get(k) != x}
     return Changes({"metadata": body}, ("metadata",)) if body else None
+
+
+def _marker(v: View) -> Marker:
+    """The marker that the session of this resource shall carry."""
+    if v.replacing and v.own_claim is not None:
+        return Marker(v.uid, v.own_claim.n, v.own_claim.digest, v.owner)
+    status = v.resource.status
+    return Marker(v.uid, status.incarnation or v.n, status.created_from or v.digest, v.owner)
 
 
 def _metadata(v: View, remote: Remote) -> Changes | None:

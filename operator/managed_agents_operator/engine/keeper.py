@@ -137,10 +137,10 @@ class Keeper:
         if self.cells.knows(uid):
             self._passes.ask(uid, self._clock.monotonic())
 
-    def ring_all(self) -> None:
-        """Ask for a pass of every resource, but for those that still wait for the first sweep."""
+    def ring_all(self, before: float = float("inf")) -> None:
+        """Ask for a pass of every resource, but for those that had one since, or still wait for the first sweep."""
         for cell in self.cells:
-            if self._swept or cell.passed or not settled(cell.body):
+            if cell.passed_at < before and (self._swept or cell.passed or not settled(cell.body)):
                 self.ring(cell.uid)
 
     def first_sweep_over(self) -> None:
@@ -219,7 +219,7 @@ class Keeper:
         if self._reconciler is None:
             raise AssertionError("a keeper without a reconciler")
         self.passes += 1
-        before, cell.passed = cell.body, True
+        before, cell.passed_at = cell.body, self._clock.monotonic()
         over = False
         try:
             again, over = await _work_on(cell, self._reconciler)

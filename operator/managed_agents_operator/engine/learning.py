@@ -6,7 +6,8 @@ Pure; called by the reconciler around each decision. What an outside call leaves
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from managed_agents_operator.api.session import CLAIM_ANNOTATION, RECONCILE_ANNOTATION, Session
@@ -37,11 +38,22 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 LONGEST_POLL = 30.0
 
 
-def changed(memory: Memory, **fields: Any) -> Memory:
-    """With these fields; the same one where they are so already, since most passes learn nothing."""
-    return (
-        memory if all(getattr(memory, name) == value for name, value in fields.items()) else replace(memory, **fields)
-    )
+_NAMES = tuple(field.name for field in fields(Memory))
+_VALUES = attrgetter(*_NAMES)
+_PLACES = {name: place for place, name in enumerate(_NAMES)}
+
+
+def changed(memory: Memory, **news: Any) -> Memory:
+    """With these fields; the same one where they are so already, since most passes learn nothing.
+
+    Every pass asks for it a few times: `dataclasses.replace` was a tenth of what a pass takes.
+    """
+    if all(getattr(memory, name) == value for name, value in news.items()):
+        return memory
+    values = list(_VALUES(memory))
+    for name, value in news.items():
+        values[_PLACES[name]] = value
+    return Memory(*values)
 
 
 def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:

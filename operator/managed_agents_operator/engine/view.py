@@ -18,7 +18,7 @@ from managed_agents_operator.api.session import (
     Session,
     immutable_part,
 )
-from managed_agents_operator.engine.claim import Claim, Marker, connection_of, digest, replacing
+from managed_agents_operator.engine.claim import Claim, connection_of, digest, replacing
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Sight
 from managed_agents_operator.engine.looks import Look, LookSession
@@ -99,10 +99,15 @@ class View:
         own = self.claim.n if self.claim and self.claim.uid == self.uid else 0
         return max(own, self.resource.status.incarnation or 0, 1)
 
-    @property
+    @cached_property
     def own_claim(self) -> Claim | None:
         """The claim, if it was made for this very resource."""
         return self.claim if self.claim and self.claim.uid == self.uid else None
+
+    @cached_property
+    def differences(self) -> dict[str, Any]:
+        """What was found out already of how the session differs from the spec, by step (see `drift.difference`)."""
+        return {}
 
     @cached_property
     def replacing(self) -> bool:
@@ -250,10 +255,3 @@ class View:
                 **more,
             }
         )
-
-    def marker(self) -> Marker:
-        """The marker that the session of this resource shall carry."""
-        if self.replacing and self.own_claim is not None:
-            return Marker(self.uid, self.own_claim.n, self.own_claim.digest, self.owner)
-        status = self.resource.status
-        return Marker(self.uid, status.incarnation or self.n, status.created_from or self.digest, self.owner)

@@ -131,7 +131,7 @@ class Line:
             namespaces=around.namespaces,
             standing=standing,
         )
-        Tidings(self.client.health, self._turned)
+        Tidings(self.client.health, self._turned, clock.monotonic)
         self.sweeps = Sweeps(self.client, self._circuit, seen, roll, clock.monotonic, keeper.first_sweep_over)
 
     async def open(self) -> Self:
@@ -193,6 +193,6 @@ class Line:
         """Seconds since its sweeps made a step."""
         return self.sweeps.age
 
-    def _turned(self) -> None:
-        self.keeper.ring_all()
+    def _turned(self, at: float = float("inf")) -> None:
+        self.keeper.ring_all(at)
         self._on_change()

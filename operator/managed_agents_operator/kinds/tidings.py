@@ -22,11 +22,22 @@ def _call_later(seconds: float, callback: Callable[[], None]) -> object:
 
 
 class Tidings:
-    """Rings all when it is known for longer than a moment that the connection broke, came back, or is another one."""
+    """Rings all when it is known for longer than a moment that the connection broke, came back, or is another one.
 
-    def __init__(self, health: Health, ring_all: Callable[[], None], call_later: CallLater = _call_later) -> None:
+    `ring_all` is told when that was (monotonic): whoever was passed later knows it already.
+    """
+
+    def __init__(
+        self,
+        health: Health,
+        ring_all: Callable[[float], None],
+        monotonic: Callable[[], float],
+        call_later: CallLater = _call_later,
+    ) -> None:
         self._health = health
         self._ring_all = ring_all
+        self._monotonic = monotonic
+        self._changed_at = monotonic()
         self._call_later = call_later
         self._waits = False
         self._told = self._news
@@ -38,6 +49,7 @@ class Tidings:
         return health.unreachable_since is None, health.workspace, health.last_success is not None
 
     def _changed(self) -> None:
+        self._changed_at = self._monotonic()
         if not self._waits:
             self._waits = True
             self._call_later(SETTLED_SECONDS, self._tell)
@@ -46,4 +58,4 @@ class Tidings:
         self._waits = False
         if self._news != self._told:
             self._told = self._news
-            self._ring_all()
+            self._ring_all(self._changed_at)
