@@ -36,6 +36,22 @@ def test_numbers_are_as_prometheus_reads_them():
     )
 
 
+NUMBERS = [
+    (3, "3", "a count"),
+    (12_345_678, "12345678", "a large one: rounded, it would stand still and then jump"),
+    (0.1, "0.1", "a share"),
+    (1234567.25, "1234567.25", "all the digits there are"),
+    (2.0, "2", "whole"),
+]
+
+
+@pytest.mark.parametrize(("number", "text", "why"), NUMBERS)
+def test_numbers_keep_their_digits(number, text, why):
+    metric = Metric("tests_number", "A number.")
+    metric.set(number)
+    assert metric.text().splitlines()[-1] == f"managed_agents_tests_number {text}", why
+
+
 def test_a_number_can_be_asked_for_when_it_is_shown():
     metric, now = Metric("tests_left", "Tests to run.", "gauge"), [3.0]
     metric.follow(lambda: now[0], where="here")

@@ -232,7 +232,8 @@ def test_each_connection_has_a_pace_of_its_own(scene, team, opened_to):
     counted = scene.world.operator.metrics()
     for of, budget in ((slow, "creates"), (well, "requests")):
         labels = f'budget="{budget}",connection="{of.namespace}/Connection/default"'
-        assert f"managed_agents_quota_remaining{{{labels}}}" in counted, "told by a metric"
+        for metric in ("quota_remaining", "quota_waiting", "quota_oldest_wait_seconds"):
+            assert f"managed_agents_{metric}{{{labels}}}" in counted, "told by a metric"
         assert set(connection(of)["status"]) <= {
             "observedGeneration",
             "workspaceId",

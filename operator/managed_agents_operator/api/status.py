@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from managed_agents_operator.api.base import Condition, Model, Time
 from managed_agents_operator.api.schema import ATOMIC, list_map
 from managed_agents_operator.api.told import (
-    AgentSnapshot,
+    Agent,
     BudgetStatus,
     CacheCreation,
     Payload,
@@ -155,7 +155,7 @@ class SessionStatus(Model):
     """Why the session is idle, in the API's own word: end_turn (done, or interrupted), requires_action (waits for an
     answer to a tool), retries_exhausted, budget_reached, refusal. After initialEvents were sent, only of an idle that
     came after them. Absent while the session works, and while it never did."""
-    agent: AgentSnapshot | None = None
+    agent: Agent = None
     """The agent as the session took it at creation, with its overrides, in the API's own form (snake_case). Later
     versions of the agent don't show here. Beyond 16 KiB, long texts and schemas are replaced by their length and
     sha256."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, model_validator
 
 from managed_agents_operator.api.base import Free, FreeModel, Model
+from managed_agents_operator.api.once import Once
 
 
 def _without_nulls(value: Any) -> Any:
@@ -50,6 +51,18 @@ class Price(Model):
     """Whole cents: "42" is 0.42 dollars."""
     currency: str | None = None
     """Currency."""
+
+
+_read = Once(AgentSnapshot.model_validate)
+
+
+def _agent(value: Any) -> Any:
+    """Read once of all that share it: it is most of a status. What is none is left to the schema."""
+    return _read(value) if isinstance(value, dict) else value
+
+
+# As a status holds it.
+Agent = Annotated[AgentSnapshot | None, BeforeValidator(_agent)]
 
 
 class BudgetStatus(Model):

@@ -5,11 +5,12 @@ Pure; used by the observatory, the searches and the session kind. Fields that th
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from managed_agents_operator.api.once import Once
 from managed_agents_operator.api.status import Usage
 from managed_agents_operator.claude.models import Money, Session, SessionAgent, SessionResource
 from managed_agents_operator.engine.remote import Mount, Remote
@@ -19,8 +20,6 @@ from managed_agents_operator.kinds.moments import moment
 LONGEST_AMOUNT = 18
 LARGEST = 2**63
 EXACT = 2**53
-SNAPSHOTS = 512
-"""Of agents, whose excerpts are kept."""
 
 _WIRE = {
     "state": "status",
@@ -87,23 +86,23 @@ def _mount(resource: SessionResource) -> Mount:
     )
 
 
-def project(wire: Session) -> dict[str, Any]:
+def project(wire: Session, usage: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The status fields of a session, one for each field that the answer has; None where the session has none.
 
-    Its mounts are told by the engine, which knows what went into them.
+    `usage` is what `remote` made of it already. Its mounts are told by the engine, which knows what went into them.
     """
     stats = {"activeSeconds": wire.stats.active_seconds, "durationSeconds": wire.stats.duration_seconds}
     limit = wire.budget.max_list_cost if wire.budget else None
     shown: dict[str, Any] = {
         "state": wire.status,
-        "agent": _excerpt(wire.agent) if wire.agent else None,
+        "agent": _AGENTS(wire.agent) if wire.agent else None,
         "environmentId": wire.environment_id,
         "vaultIds": list(wire.vault_ids) or None,
         "title": wire.title or None,
         "metadata": dict(wire.metadata) or None,
         "deploymentId": wire.deployment_id,
         "budget": {"maxListCost": limit.model_dump(include={"amount", "currency"})} if limit else None,
-        "usage": _usage(wire) or None,
+        "usage": dict(_usage(wire) if usage is None else usage) or None,
         "cost": dollars(wire.usage.list_cost),
         "stats": {k: v for k, v in stats.items() if v is not None} or None,
         "outcomeEvaluations": [o.model_dump(mode="json", exclude_none=True) for o in wire.outcome_evaluations] or None,
@@ -116,18 +115,11 @@ def project(wire: Session) -> dict[str, Any]:
     return {field: value if field == "agent" else _storable(value) for field, value in told.items()}
 
 
-_EXCERPTS: OrderedDict[int, tuple[SessionAgent, dict[str, Any]]] = OrderedDict()
-
-
 def _excerpt(agent: SessionAgent) -> dict[str, Any]:
-    """Made once of each snapshot, which many sessions share."""
-    known = _EXCERPTS.get(id(agent))
-    if known is None or known[0] is not agent:
-        known = agent, excerpt(_storable(agent.model_dump(mode="json", exclude_none=True)))
-        _EXCERPTS[id(agent)] = known
-        if len(_EXCERPTS) > SNAPSHOTS:
-            _EXCERPTS.popitem(last=False)
-    return known[1]
+    return excerpt(_storable(agent.model_dump(mode="json", exclude_none=True)))
+
+
+_AGENTS = Once(_excerpt)
 
 
 def _storable(value: Any) -> Any:

@@ -128,7 +128,7 @@ class SessionKind:
         remote: Remote,
     ) -> Mapping[str, Any]:
         """The status fields that a remote session turns into, but for its mounts."""
-        return project(remote.wire)
+        return project(remote.wire, remote.usage)
 
     def ticket(self, resource: Session, *, creates: bool, look: bool, ring: Callable[[], None]) -> Ticket:
         """A place in one of the two buckets, fair between namespaces."""
