@@ -4,7 +4,6 @@
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,36 +38,44 @@ class Write:
 
 
 class AuditLog:
-    """The writes of one control plane since it was started."""
+    """The writes of one control plane since it was started. Each line is read once, however often one asks."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._writes: list[Write] = []
+        self._position = 0
 
     def __len__(self) -> int:
         """How many writes there were; a mark for `writes(since=...)`."""
-        return sum(1 for _ in self._lines())
+        self._read_on()
+        return len(self._writes)
 
     def writes(self, *, user: str | None = None, resource: str | None = None, since: int = 0) -> list[Write]:
         """The writes in order of their answers, those after mark `since`, by one `user` and to one `resource` if given.
 
         `resource` without a subresource takes its subresources too.
         """
-        written = [_write(line) for index, line in enumerate(self._lines()) if index >= since]
+        self._read_on()
         return [
             write
-            for write in written
+            for write in self._writes[since:]
             if user in (None, write.user) and resource in (None, write.resource, write.resource.partition("/")[0])
         ]
 
-    def _lines(self) -> Iterator[str]:
+    def _read_on(self) -> None:
         if not self.path.exists():
             return
-        with self.path.open() as file:
-            # A line without an end is still being written.
-            yield from (line for line in file if line.endswith("\n"))
+        with self.path.open("rb") as file:
+            file.seek(self._position)
+            for line in file:
+                # A line without an end is still being written.
+                if not line.endswith(b"\n"):
+                    break
+                self._position += len(line)
+                self._writes.append(_write(line))
 
 
-def _write(line: str) -> Write:
+def _write(line: bytes) -> Write:
     event = json.loads(line)
     target = event.get("objectRef", {})
     return Write(
