@@ -61,6 +61,11 @@ profile: setup ## See where its time goes: flame graphs of start, burst and rest
 	@$(BIN)/managed-agents-local assets > /dev/null
 	@$(BIN)/python -m tests.bench.profile
 
+.PHONY: chaos
+chaos: setup ## Break all that can break, CYCLES=200 times with SEED, and look what became of it
+	@$(BIN)/managed-agents-local assets > /dev/null
+	@$(BIN)/python -m tests.chaos
+
 .PHONY: lint
 lint: setup ## Check format, style, types, layers and that generated files are current
 	@$(BIN)/ruff format --check --quiet . || { echo "Run '$(BIN)/ruff format'" >&2; exit 1; }

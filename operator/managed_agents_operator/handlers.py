@@ -3,6 +3,9 @@
 Used by `app` alone. The framework watches, resumes and lists again; an event is handed on as a bell and nothing more.
 None of its other handlers are used on our objects, as each of them writes to the object, and it is set so that nothing
 it might want to write has a place: no finalizer, no annotation, no Event is ever its.
+
+Of what a burst of creations takes, a fifth is spent in there, and of a start a quarter (`make profile`): a task for
+each object and handler states for each event, 0.3 ms, whatever the handler does. It is the price of its watch.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ GO = [{"type": "user.message", "content": [{"type": "text", "text": "Go."}]}]
 TROUBLED_SECONDS = 60.0
 TRIES = 8
 """Steps of a backoff that begins with a second, in that time."""
+LISTINGS = 12
+"""What a single claim in doubt asks for: with growing pauses until the time of doubt, 90 s, is over."""
 CREATES_PER_SECOND = 5
 """The quota that an operator begins with."""
 
@@ -112,5 +114,10 @@ async def crash(count):
         return [
             Row(f"killed in a burst of {count:,}: sessions in the end", f"{count}", f"{alive}", alive == count),
             Row("answers that it did not hear", "", f"{doubt}"),
-            Row("listings that resolved its claims", "<= 3", f"{listings}, {len(searches)} pages", listings <= 3),
+            Row(
+                "listings that resolved its claims",
+                f"<= {LISTINGS}, as for one alone",
+                f"{listings}, {len(searches)} pages",
+                listings <= LISTINGS,
+            ),
         ]

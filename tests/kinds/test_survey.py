@@ -82,11 +82,12 @@ def test_a_state_that_nobody_knows_is_noticed(odd):
 
 
 RESTS = [
-    (5.0, 1, 0.1, 5.0, 5.0, "one page: as often as wished"),
+    (5.0, 1, 0.1, 5.0, 4.9, "one page: as often as wished"),
     (5.0, 100, 20.0, 5.0, 10.0, "a hundred pages, 3.33 a second: thirty seconds from one beginning to the next"),
-    (60.0, 100, 20.0, 5.0, 60.0, "the full one has time enough"),
-    (60.0, 500, 100.0, 5.0, 60.0, "and took longer than that by waiting for its turns"),
-    (5.0, 100, 20.0, None, 5.0, "without a budget"),
+    (60.0, 100, 20.0, 5.0, 40.0, "the full one has time enough"),
+    (60.0, 500, 100.0, 5.0, 50.0, "it would take all there is"),
+    (60.0, 100, 90.0, 5.0, 0.2, "it waited for its turns for longer than its interval"),
+    (5.0, 100, 2.0, None, 3.0, "without a budget"),
 ]
 
 

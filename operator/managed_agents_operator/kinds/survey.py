@@ -15,6 +15,8 @@ LIVING = ("idle", "running", "rescheduling")
 ENDED = "terminated"
 WHOLE_SECONDS = 900.0
 """How old a whole listing may be: only those tell of orphans, and of sessions that nobody here knows."""
+SHORTEST_REST = 0.2
+"""Seconds: also where a sweep takes longer than its interval, others get their turn."""
 LARGEST_SHARE = 2 / 3
 """Of what sweeps may use: what one of the two takes at the most, so that the other one comes round."""
 
@@ -71,5 +73,9 @@ def way(last: Survey | None, singles: int, now: float) -> Way:
 
 
 def rest(seconds: float, calls: int, took: float, per_second: float | None) -> float:
-    """How long a sweep of so many calls rests, given its interval and what sweeps may use in all (None: no bound)."""
-    return seconds if per_second is None else max(seconds, calls / (per_second * LARGEST_SHARE) - took)
+    """How long a sweep of so many calls rests, so that it begins every so many seconds.
+
+    More seldom where it would take more than its part of what sweeps may use in all (None: no bound).
+    """
+    apart = seconds if per_second is None else max(seconds, calls / (per_second * LARGEST_SHARE))
+    return max(apart - took, SHORTEST_REST)

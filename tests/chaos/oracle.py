@@ -1,0 +1,119 @@
+"""What must be true when all is quiet, read from the API server and the simulator's journal alone."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.chaos.stage import CANARIES, Stage
+
+QUIET_SECONDS, PATIENCE = 4.0, 90.0
+
+
+class Violation(AssertionError):
+    """A law was broken."""
+
+
+def quiet(stage: Stage, namespace: str) -> None:
+    """Wait until nothing is written and nothing is changed for a while. Raises `Violation` when that never comes."""
+    end, since, before = time.monotonic() + PATIENCE, time.monotonic(), None
+    while True:
+        stage.mind()
+        now, here = _signature(stage, namespace), stage.sessions(namespace)
+        if now != before or not all(map(settled, here.values())):
+            # It moves, or something waits for a time to be over.
+            before, since = now, time.monotonic()
+        if time.monotonic() - since >= QUIET_SECONDS:
+            return
+        if time.monotonic() > end:
+            waiting = {name: _reasons(body) for name, body in here.items() if not settled(body)}
+            raise Violation(f"it never gets quiet: {waiting}")
+        time.sleep(0.25)
+
+
+def _signature(stage: Stage, namespace: str) -> tuple:
+    versions = {name: body["metadata"]["resourceVersion"] for name, body in stage.sessions(namespace).items()}
+    posts = sum(1 for call in stage.control.requests() if call["method"] != "GET")
+    return versions, posts, stage.world.operator.process.pid
+
+
+def _reasons(body: dict) -> dict:
+    conditions = (body.get("status") or {}).get("conditions", [])
+    return {c["type"]: (c["status"], c["reason"], c["message"][:200]) for c in conditions}
+
+
+def settled(body: dict) -> bool:
+    """Nothing more comes of it by itself."""
+    status, meta = body.get("status") or {}, body["metadata"]
+    if "deletionTimestamp" in meta:
+        return False
+    synced = _reasons(body).get("Synced", ("", "", ""))
+    return status.get("observedGeneration") == meta["generation"] and synced[1] not in ("", "Progressing", "Searching")
+
+
+def check(stage: Stage, namespace: str) -> None:
+    """Every law. Raises `Violation` that names the resource."""
+    here, remote = stage.sessions(namespace), stage.remote(namespace)
+    uids = {body["metadata"]["uid"]: name for name, body in here.items()}
+    alive = [s for s in remote if not s["archived_at"] and s["status"] != "terminated"]
+    for session in alive:
+        uid = session["metadata"]["k8s_uid"].partition("/")[0]
+        if uid not in uids:
+            raise Violation(f"{session['id']} lives, and its resource {session['metadata']['k8s_owner']} is gone")
+    for name, body in here.items():
+        _one(stage, name, body, [s for s in alive if s["metadata"]["k8s_uid"].startswith(body["metadata"]["uid"])])
+    _secrets(stage, namespace)
+    stage.mind()
+
+
+def _one(stage: Stage, name: str, body: dict, alive: list[dict]) -> None:
+    status, spec = body.get("status") or {}, body["spec"]
+    id, ready = status.get("id"), _reasons(body).get("Ready", ("", "", ""))
+    if not id:
+        raise Violation(f"{name} has no session: {_reasons(body)}")
+    if spec.get("archived"):
+        if alive or not status.get("archivedAt"):
+            raise Violation(f"{name} is to be archived: {[s['id'] for s in alive]} live, {ready}")
+        return
+    if [s["id"] for s in alive] != [id]:
+        raise Violation(f"{name} has {id} in status, and alive are {[s['id'] for s in alive]}: {_reasons(body)}")
+    session = alive[0]
+    for field, told, true in (
+        ("state", status.get("state"), session["status"]),
+        ("title", status.get("title"), session["title"] or None),
+        ("title in spec", spec.get("title"), session["title"] or None),
+    ):
+        if told != true:
+            raise Violation(f"{name}: {field} is {told!r} and in truth {true!r}")
+    wanted = {k: v for k, v in (spec.get("metadata") or {}).items() if session["metadata"].get(k) != v}
+    if wanted:
+        raise Violation(f"{name}: metadata {wanted} is not there")
+    _first_events(stage, name, body, id)
+    files = [one for one in spec.get("resources") or () if "file" in one]
+    mounts = [one for one in session["resources"] if one["type"] == "file"]
+    if len(files) != len(mounts):
+        raise Violation(f"{name}: {len(files)} files are declared, {len(mounts)} mounted: {_reasons(body)}")
+
+
+def _first_events(stage: Stage, name: str, body: dict, id: str) -> None:
+    first = [event["text"] for event in body["spec"].get("initialEvents") or ()]
+    if not first:
+        return
+    told, state = stage.told(id), ((body.get("status") or {}).get("kickoff") or {}).get("state")
+    for text in first:
+        times = told.count(text)
+        if times > 1 or (times == 0 and state == "Sent") or state not in ("Sent", "Doubtful"):
+            why = f"status says {state}: {_reasons(body)}"
+            raise Violation(f"{name}: its first event arrived {times} times, and {why}")
+
+
+def _secrets(stage: Stage, namespace: str) -> None:
+    keys = [*CANARIES.values(), stage.world.simulator.key]
+    events = stage.api.get(f"/api/v1/namespaces/{namespace}/events").text
+    statuses = json.dumps([body.get("status") for body in stage.sessions(namespace).values()])
+    claims = json.dumps([body["metadata"] for body in stage.sessions(namespace).values()])
+    places = {"events": events, "status": statuses, "metadata": claims, "the log": stage.log.read_text()}
+    places["metrics"] = stage.world.operator.metrics()
+    for where, text in places.items():
+        if found := [key for key in keys if key in text]:
+            raise Violation(f"a secret ({found[0][:12]}...) is in {where}")

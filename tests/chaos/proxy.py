@@ -1,0 +1,229 @@
+"""A way between the operator and one of its two sides that can be broken: the n-th request, or its answer.
+
+Runs in a thread of its own, so that a test may wait for what the operator does meanwhile. Nothing is known here of what
+the requests mean; what is done to them, and when, is for who adds the rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import aiohttp
+from aiohttp import web
+
+BEFORE = ("drop", "hold", "delay", "answer", "kill")
+"""What is done to a request on its way: it is not there yet."""
+AFTER = ("cut", "late", "truncate", "twice", "kill in", "kill after")
+"""What is done once the other side has carried it out."""
+_OURS = frozenset({"host", "connection", "transfer-encoding", "content-length", "accept-encoding", "keep-alive"})
+
+
+@dataclass
+class Rule:
+    """Hits the matching requests after the first `skip`, `times` of them.
+
+    `seconds` is how long a delay lasts, `status` and `body` what is answered in place of the other side.
+    """
+
+    act: str
+    method: str
+    path: str
+    skip: int = 0
+    times: int = 1
+    seconds: float = 1.0
+    status: int = 500
+    body: bytes = b"{}"
+    hits: int = 0
+    seen: int = 0
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def applies(self, method: str, path: str) -> bool:
+        """Whether this request is hit; counts it if it matches."""
+        if method != self.method or not re.search(self.path, path):
+            return False
+        self.seen += 1
+        if self.seen <= self.skip or self.hits >= self.times:
+            return False
+        self.hits += 1
+        return True
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.method} {self.path} skip={self.skip} times={self.times}"
+
+
+class Proxy:
+    """`with Proxy("kubernetes", url, ca) as proxy`: `proxy.url` leads there. `kill` ends the operator at once."""
+
+    def __init__(self, name: str, upstream: str, ca: str | None, kill: Callable[[], None]) -> None:
+        self.name, self._upstream, self._ca, self._kill = name, upstream.rstrip("/"), ca, kill
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy {name}", daemon=True)
+        self._rules: list[Rule] = []
+        self._began = time.monotonic()
+        self.trace: list[str] = []
+        """Every hit: when, on which request, and what was done."""
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(30)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def add(self, act: str, method: str, path: str, **more: Any) -> Rule:
+        """Break the way. Raises ValueError for what can't be done."""
+        if act not in (*BEFORE, *AFTER):
+            raise ValueError(f"nobody knows how to {act}")
+        rule = Rule(act, method, path, **more)
+        self._loop.call_soon_threadsafe(self._rules.append, rule)
+        return rule
+
+    def clear(self) -> None:
+        """Mend all of it; what is held goes on."""
+        self._loop.call_soon_threadsafe(self._forget)
+
+    def hits(self) -> int:
+        """How many requests were hit so far."""
+        return len(self.trace)
+
+    def _forget(self) -> None:
+        for rule in self._rules:
+            rule.released.set()
+        self._rules.clear()
+
+    async def _open(self) -> None:
+        tls = ssl.create_default_context(cafile=self._ca) if self._ca else False
+        connector = aiohttp.TCPConnector(ssl=tls, limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        application = web.Application(client_max_size=64 * 2**20)
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2, handler_cancellation=False)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def _close(self) -> None:
+        await self._session.close()
+        await self._runner.cleanup()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._carry(request)
+        except (aiohttp.ClientError, ConnectionError):
+            # One of the two ends is gone.
+            return _abort(request)
+
+    async def _carry(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        rules = (one for one in self._rules if one.applies(request.method, request.path_qs))
+        rule = next(rules, Rule("", "", ""))
+        if rule.act:
+            at = time.monotonic() - self._began
+            self.trace.append(f"{at:7.2f} {self.name}: {rule.act} {request.method} {request.path_qs[:120]}")
+        if rule.act in BEFORE and (instead := await self._before(request, rule)):
+            return instead
+        if "watch=" in request.query_string and request.method == "GET":
+            return await self._stream(request, body)
+        status, headers, answer = await self._forward(request, body)
+        if rule.act == "twice":
+            status, headers, answer = await self._forward(request, body)
+        if rule.act in AFTER and (instead := await self._after(request, rule, status, headers, answer)):
+            return instead
+        return web.Response(status=status, headers=headers, body=answer)
+
+    async def _before(self, request: web.Request, rule: Rule) -> web.StreamResponse | None:
+        """What is done to a request on its way; None lets it go on."""
+        match rule.act:
+            case "kill":
+                self._kill()
+            case "drop":
+                return _abort(request)
+            case "answer":
+                return web.Response(status=rule.status, body=rule.body, content_type="application/json")
+            case "hold":
+                await rule.released.wait()
+            case "delay":
+                await asyncio.sleep(rule.seconds)
+        return None
+
+    async def _after(
+        self, request: web.Request, rule: Rule, status: int, headers: Any, answer: bytes
+    ) -> web.StreamResponse | None:
+        """What is done to its answer; None lets it go on."""
+        match rule.act:
+            case "cut":
+                return _abort(request)
+            case "kill in":
+                self._kill()
+                return _abort(request)
+            case "late":
+                await asyncio.sleep(rule.seconds)
+            case "truncate":
+                return await _truncated(request, status, headers, answer)
+            case "kill after":
+                # The answer is on its way: it may have been read, and it may not.
+                self._loop.call_later(0.003, self._kill)
+        return None
+
+    def _ask(self, request: web.Request, body: bytes) -> Any:
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _OURS]
+        url = self._upstream + request.raw_path
+        return self._session.request(
+            request.method,
+            aiohttp.client.URL(url, encoded=True),
+            headers=headers,
+            data=body or None,
+            allow_redirects=False,
+        )
+
+    async def _forward(self, request: web.Request, body: bytes) -> tuple[int, Any, bytes]:
+        try:
+            async with self._ask(request, body) as answer:
+                return answer.status, _carried(answer.headers), await answer.read()
+        except aiohttp.ClientError:
+            return 502, {}, b"{}"
+
+    async def _stream(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        async with self._ask(request, body) as answer:
+            response = web.StreamResponse(status=answer.status, headers=_carried(answer.headers))
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            return response
+
+
+def _carried(headers: Any) -> Any:
+    kept = [(name, value) for name, value in headers.items() if name.lower() not in _OURS]
+    return aiohttp.typedefs.CIMultiDict(kept)
+
+
+def _abort(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def _truncated(request: web.Request, status: int, headers: Any, answer: bytes) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = len(answer) + 1
+    await response.prepare(request)
+    await response.write(answer[: len(answer) // 2])
+    return _abort(request)
