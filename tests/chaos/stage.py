@@ -137,8 +137,18 @@ class Stage:
 
     def sessions(self, namespace: str) -> dict[str, dict]:
         """Session resources by name."""
-        answer = self.api.get(f"{GROUP}/namespaces/{namespace}/sessions").raise_for_status()
-        return {item["metadata"]["name"]: item for item in answer.json()["items"]}
+        items = self._read(f"{GROUP}/namespaces/{namespace}/sessions")["items"]
+        return {item["metadata"]["name"]: item for item in items}
+
+    def _read(self, path: str) -> dict:
+        """As the administrator, also of an API server that has too much to do for a moment."""
+        for _ in range(50):
+            answer = self.api.get(path)
+            if answer.status_code not in (429, 503):
+                break
+            time.sleep(0.2)
+        read: dict = answer.raise_for_status().json()
+        return read
 
     def remote(self, namespace: str) -> list[dict]:
         """All sessions that were ever made for resources of a namespace."""
@@ -179,7 +189,7 @@ class Stage:
 
     def _remove(self) -> None:
         """No Session is left, whatever its finalizer waits for."""
-        for item in self.api.get(f"{GROUP}/sessions").raise_for_status().json()["items"]:
+        for item in self._read(f"{GROUP}/sessions")["items"]:
             path = f"{GROUP}/namespaces/{item['metadata']['namespace']}/sessions/{item['metadata']['name']}"
             self.api.patch(path, json={"metadata": {"finalizers": None}}, headers=MERGE)
             self.api.delete(path)

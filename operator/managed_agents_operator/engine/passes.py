@@ -3,8 +3,8 @@
 Used by the keeper, whose workers take the next one from here. What is begun goes on before what only waits: a permit is
 good for a while, and with thousands in the queue it would be over, and be asked for anew, before anything was done.
 
-A pass that finds nothing to do takes 0.3 ms, half of it for reading the object and for the status to compare with. It is
-what a start of 10,000 mostly takes, so the keeper passes nobody twice there (`make profile`).
+A pass that finds nothing to do takes 0.3 ms, half of it for reading the object and for the status to compare with.
+It is what a start of 10,000 mostly takes, so the keeper passes nobody twice there (`make profile`).
 """
 
 from __future__ import annotations
