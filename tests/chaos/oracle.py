@@ -53,9 +53,8 @@ def settled(body: dict) -> bool:
 
 def check(stage: Stage, namespace: str) -> None:
     """Every law. Raises `Violation` that names the resource."""
-    here, remote = stage.sessions(namespace), stage.remote(namespace)
+    here, alive = stage.sessions(namespace), stage.alive(namespace)
     uids = {body["metadata"]["uid"]: name for name, body in here.items()}
-    alive = [s for s in remote if not s["archived_at"] and s["status"] != "terminated"]
     for session in alive:
         uid = session["metadata"]["k8s_uid"].partition("/")[0]
         if uid not in uids:
@@ -69,6 +68,8 @@ def check(stage: Stage, namespace: str) -> None:
 def _one(stage: Stage, name: str, body: dict, alive: list[dict]) -> None:
     status, spec = body.get("status") or {}, body["spec"]
     id, ready = status.get("id"), _reasons(body).get("Ready", ("", "", ""))
+    if not id and spec.get("archived") and not alive:
+        return
     if not id:
         raise Violation(f"{name} has no session: {_reasons(body)}")
     if spec.get("archived"):

@@ -150,10 +150,10 @@ class Stage:
         read: dict = answer.raise_for_status().json()
         return read
 
-    def remote(self, namespace: str) -> list[dict]:
-        """All sessions that were ever made for resources of a namespace."""
-        owned = (s for s in self.control.sessions() if f"/{namespace}/" in s["metadata"].get("k8s_owner", ""))
-        return list(owned)
+    def alive(self, namespace: str) -> list[dict]:
+        """All living sessions that were made for resources of a namespace."""
+        alive = self.control.sessions(alive=True)
+        return [s for s in alive if f"/{namespace}/" in s["metadata"].get("k8s_owner", "")]
 
     def told(self, id: str) -> list[str]:
         """The messages that a session got, oldest first."""
