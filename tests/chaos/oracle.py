@@ -15,7 +15,8 @@ class Violation(AssertionError):
 
 
 def quiet(stage: Stage, namespace: str) -> None:
-    """Wait until nothing is written and nothing is changed for a while. Raises `Violation` when that never comes."""
+    """Wait until a process works, and nothing is written or changed for a while. Raises `Violation` if that fails."""
+    stage.ready()
     end, since, before = time.monotonic() + PATIENCE, time.monotonic(), None
     while True:
         stage.mind()
@@ -43,12 +44,12 @@ def _reasons(body: dict) -> dict:
 
 
 def settled(body: dict) -> bool:
-    """Nothing more comes of it by itself."""
+    """Nothing more comes of it by itself: all is as it was asked for, or it waits for a person."""
     status, meta = body.get("status") or {}, body["metadata"]
-    if "deletionTimestamp" in meta:
+    if "deletionTimestamp" in meta or status.get("observedGeneration") != meta["generation"]:
         return False
-    synced = _reasons(body).get("Synced", ("", "", ""))
-    return status.get("observedGeneration") == meta["generation"] and synced[1] not in ("", "Progressing", "Searching")
+    told = _reasons(body)
+    return "True" in (told.get("Synced", ("",))[0], told.get("Stalled", ("",))[0])
 
 
 def check(stage: Stage, namespace: str) -> None:
@@ -85,10 +86,10 @@ def _one(stage: Stage, name: str, body: dict, alive: list[dict]) -> None:
         ("title in spec", spec.get("title"), session["title"] or None),
     ):
         if told != true:
-            raise Violation(f"{name}: {field} is {told!r} and in truth {true!r}")
+            raise Violation(f"{name}: {field} is {told!r} and in truth {true!r}: {_reasons(body)}")
     wanted = {k: v for k, v in (spec.get("metadata") or {}).items() if session["metadata"].get(k) != v}
     if wanted:
-        raise Violation(f"{name}: metadata {wanted} is not there")
+        raise Violation(f"{name}: metadata {wanted} is not there: {_reasons(body)}")
     _first_events(stage, name, body, id)
     files = [one for one in spec.get("resources") or () if "file" in one]
     mounts = [one for one in session["resources"] if one["type"] == "file"]

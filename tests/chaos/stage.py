@@ -112,6 +112,11 @@ class Stage:
             assert code, f"the operator ended by itself with {code}"
             self.run()
 
+    def ready(self) -> None:
+        """Wait until the operator works. Raises processes.NotReady."""
+        self.mind()
+        self.world.operator.wait_ready()
+
     def kill(self) -> None:
         """SIGKILL; called by the proxies in the midst of a request."""
         with contextlib.suppress(ProcessLookupError):
