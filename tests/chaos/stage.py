@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import tempfile
 import threading
 import time
@@ -76,7 +77,8 @@ class Stage:
     def _administrator(self) -> httpx.Client:
         user = yaml.safe_load(self.cluster.kubeconfig.read_text())["users"][0]["user"]
         headers = {"authorization": f"Bearer {user['token']}"}
-        return httpx.Client(base_url=self.cluster.url, verify=str(self.cluster.ca), headers=headers, timeout=30)
+        tls = ssl.create_default_context(cafile=str(self.cluster.ca))
+        return httpx.Client(base_url=self.cluster.url, verify=tls, headers=headers, timeout=30)
 
     def _client(self) -> httpx.Client:
         headers = {"x-api-key": self.world.simulator.key, "anthropic-version": "2023-06-01"}
