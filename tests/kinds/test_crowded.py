@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.kinds.stage import calls, last, marker
 
-from managed_agents_operator.claude.errors import ServerFault, Unauthorized
+from managed_agents_operator.claude.errors import CursorRefused, ServerFault, Unauthorized
 from managed_agents_operator.kinds.errors import failure
 from managed_agents_operator.kinds.survey import WHOLE_SECONDS
 
@@ -215,3 +215,15 @@ async def test_a_server_that_takes_no_such_filter_is_asked_without_it(connection
     connection.clock.now += 60
     await connection.sweeps.full()
     assert not any("statuses" in str(entry["query"]) for entry in control.requests(since=since))
+
+
+async def test_a_cursor_that_expires_says_nothing_of_the_filter(connection, control, cemetery):
+    # One of a hundred is refused, then there are two pages of twenty.
+    control.fault("answer", path="^/v1/sessions$", skip=2, times=1, status=400)
+    connection.clock.now += 60
+    with pytest.raises(CursorRefused):
+        await connection.sweeps.full()
+    since = last(control)
+    connection.clock.now += 60
+    await connection.sweeps.full()
+    assert all("statuses" in str(entry["query"]) for entry in control.requests(since=since))

@@ -18,6 +18,7 @@ from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import (
     BadRequest,
     ClaudeError,
+    CursorRefused,
     Forbidden,
     NotFound,
     RateLimited,
@@ -142,6 +143,8 @@ class Sweeps:
         if how is Way.FILTERED:
             try:
                 return (await self._listing(LIVING, Priority.FULL_SWEEP, began))[0]
+            except CursorRefused:
+                raise
             except (BadRequest, NotFound):
                 if self._whole is not None:
                     self._whole = replace(self._whole, filters=False)
