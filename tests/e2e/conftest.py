@@ -170,6 +170,13 @@ def lodging(control_plane, installed, tmp_path_factory):
         yield Lodging(world)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def parked_at_first(request):
+    """What a whole module makes before its first test is nobody's work either."""
+    if LODGING in request.config.stash:
+        request.config.stash[LODGING].park()
+
+
 @pytest.fixture(autouse=True)
 def parked(request):
     """Where a test does not live there, its operator keeps its hands off the cluster."""

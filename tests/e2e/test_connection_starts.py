@@ -32,7 +32,9 @@ def test_defaults_in_their_order_and_the_choice_is_for_life(scene, team, opened_
     here.wait_ready("third", "fourth")
     assert here.status("third")["connectionRef"]["kind"] == "Connection"
     assert here.status("fourth")["connectionRef"]["name"] == "shared"
-    assert [c["key"] for c in scene.creations()][:3] == [env, "3333", "4444"]
+    used = [c["key"] for c in scene.creations()]
+    assert used[:2] == [env, "3333"]
+    assert sorted(used[2:]) == ["3333", "4444"], "of two at once either may come first"
     scene.sweeps(2)
     assert len(scene.creations()) == 4
     said = here.refused(here.session("third", connectionRef=SHARED))
