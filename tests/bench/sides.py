@@ -12,8 +12,9 @@ GO = [{"type": "user.message", "content": [{"type": "text", "text": "Go."}]}]
 TROUBLED_SECONDS = 60.0
 TRIES = 8
 """Steps of a backoff that begins with a second, in that time."""
-LISTINGS = 12
-"""What a single claim in doubt asks for: with growing pauses until the time of doubt, 90 s, is over."""
+LISTINGS = 6
+"""A single claim in doubt asks for 5, with growing pauses until its 90 s are over; who comes during one waits for the
+next."""
 CREATES_PER_SECOND = 5
 """The quota that an operator begins with."""
 

@@ -19,7 +19,8 @@ from managed_agents_operator.engine.view import View
 
 SKEW = timedelta(minutes=5)
 """How far the API's clock may be behind the one that wrote the claim."""
-LONGEST_PAUSE = 16.0
+LONGEST_PAUSE = 64.0
+"""Between two searches for one claim. They are few, 1, 4, 16 s apart, since sweeps show what comes to light as well."""
 
 SEARCHING = Report(
     "Searching",
@@ -56,8 +57,7 @@ def seek(
     end = v.memory.claim_seen_at + v.terms.doubt
     if found is not None and found.began_at >= end and _of_this_key(v, found):
         return _nothing(v, claim, found, way_out)
-    pause = doubled(1.0, v.memory.searches - 1, LONGEST_PAUSE)
-    due = v.now if found is None or v.now >= end else min(found.began_at + pause, end)
+    due = v.now if found is None or v.now >= end else _next(found.began_at, v.memory.searches, end)
     ready = v.told("Ready")
     kept = KEPT | KEPT_OF_ADOPTING if v.resource.spec.session_id else KEPT
     shown = None if ready is not None and ready.reason in kept else report
@@ -65,6 +65,12 @@ def seek(
         return Rest(shown, until=due)
     agent = claim.agent if claim and narrow else None
     return Ask(LookSearch(uids, agent, _since(v, claim), v.now), shown)
+
+
+def _next(began_at: float, searches: int, end: float) -> float:
+    """When to search again: later each time, and not shortly before the one at the end, the only one that proves."""
+    pause = doubled(1.0, 2 * (searches - 1), LONGEST_PAUSE)
+    return began_at + pause if began_at + 1.5 * pause < end else end
 
 
 def oldest_live(remotes: tuple[Remote, ...]) -> Remote:
