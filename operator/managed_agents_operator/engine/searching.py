@@ -13,7 +13,7 @@ from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.looks import Absent, Found, LookAgent, LookSearch, LookSession
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.engine.terms import rfc3339
+from managed_agents_operator.engine.terms import instant, rfc3339
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -157,7 +157,18 @@ def _nothing(v: View, claim: Claim | None, found: Found, way_out: str) -> Found 
 
 
 def _since(v: View, claim: Claim | None) -> str:
-    made = (claim.made if claim else None) or v.resource.metadata.creation_timestamp
-    if made.tzinfo is None:
-        made = made.replace(tzinfo=UTC)
-    return rfc3339(made - SKEW, "seconds")
+    """From when on it may have been made. The claim's time is by the clock of who wrote it, which may have been wrong.
+
+    So the first session of a resource is searched for since the resource is there, and one that replaces another since
+    that other one is there, by the API's clock, as long as status knows it.
+    """
+    made = [claim.made] if claim and claim.made else []
+    other = instant(v.resource.status.created_at)
+    if claim is None or claim.n == 1:
+        made.append(v.resource.metadata.creation_timestamp)
+    elif other is not None:
+        made.append(other)
+    earliest = min(
+        time if time.tzinfo else time.replace(tzinfo=UTC) for time in made or [v.resource.metadata.creation_timestamp]
+    )
+    return rfc3339(earliest - SKEW, "seconds")
