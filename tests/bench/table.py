@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 
@@ -33,7 +34,7 @@ class Grown:
 
     def ratios(self):
         """How many times as much it is at each size than at the one before."""
-        steps = zip(self.grows.values(), list(self.grows.values())[1:], strict=False)
+        steps = itertools.pairwise(self.grows.values())
         return ", ".join("-" if not little else f"{much / little:.1f}" for little, much in steps)
 
 
@@ -49,7 +50,7 @@ def markdown(rows):
     tables = []
     if grown:
         sizes = list(grown[0].figures)
-        steps = ", ".join(f"{large / small:g}" for small, large in zip(sizes, sizes[1:], strict=False))
+        steps = ", ".join(f"{large / small:g}" for small, large in itertools.pairwise(sizes))
         head = ["What", "Bar", *(f"{size:,}" for size in sizes), f"Times as much (linear: {steps})"]
         tables.append(_table(head, [[r.what, r.bar, *r.figures.values(), r.ratios()] for r in grown]))
     if others:

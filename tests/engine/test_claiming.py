@@ -229,7 +229,7 @@ def test_the_agent_of_the_claim_narrows_the_search():
     assert verdict.look.agent == "agent_1"
 
 
-# The claim's incarnation and age, the age of the session in status; what it is searched from, but for five minutes; why.
+# The claim's incarnation and age, the age of the session in status; since when it is searched (less five minutes); why.
 REACHES = [
     (1, -60, None, -120, "its clock may have been ahead: the resource is older, by the API server's clock"),
     (1, -600, None, -600, "of a backup: its resource was another one"),

@@ -3,8 +3,8 @@
 Made by `app`, which lets every event pass through `Brought` on its way to the keeper. The framework lists once and then
 trusts its watch, so what is lost on that way would stay lost. Compared is what the watch brought, not what the keeper
 knows, because answers to our own writes would hide a watch that is dead. What was lost is handed on; when that happens
-again and again, nothing but a fresh start mends it. The same where the cluster was put back to an older state: the newest
-wins everywhere in this process, and what is stored now would be taken for old.
+again and again, nothing but a fresh start mends it. The same where the cluster was put back to an older state: the
+newest wins everywhere in this process, and what is stored now would be taken for old.
 """
 
 from __future__ import annotations
