@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 
 from tests.chaos.stage import CANARIES, Stage
 
-QUIET_SECONDS, PATIENCE = 4.0, 90.0
+QUIET_SECONDS, PATIENCE = 3.0, 90.0
 
 
 class Violation(AssertionError):
@@ -52,18 +53,39 @@ def settled(body: dict) -> bool:
     return "True" in (told.get("Synced", ("",))[0], told.get("Stalled", ("",))[0])
 
 
-def check(stage: Stage, namespace: str) -> None:
-    """Every law. Raises `Violation` that names the resource."""
+def check(
+    stage: Stage, namespace: str, lost: Collection[str] = frozenset(), ended: Collection[str] = frozenset()
+) -> None:
+    """Every law. Raises `Violation` that names the resource.
+
+    `lost` are uids of resources that went without asking the operator, `ended` names of those that a backup brought
+    back, and whose sessions may have ended since it was made.
+    """
     here, alive = stage.sessions(namespace), stage.alive(namespace)
     uids = {body["metadata"]["uid"]: name for name, body in here.items()}
     for session in alive:
-        uid = session["metadata"]["k8s_uid"].partition("/")[0]
-        if uid not in uids:
+        uid = _made_for(session)
+        if uid not in uids and uid not in lost:
             raise Violation(f"{session['id']} lives, and its resource {session['metadata']['k8s_owner']} is gone")
     for name, body in here.items():
-        _one(stage, name, body, [s for s in alive if s["metadata"]["k8s_uid"].startswith(body["metadata"]["uid"])])
+        own = [session for session in alive if _made_for(session) == body["metadata"]["uid"]]
+        if not own and name in ended and _reasons(body).get("Ready", ("", "", ""))[1] == "ArchivedOutside":
+            _ended(stage, name, body)
+        else:
+            _one(stage, name, body, own)
     _secrets(stage, namespace)
     stage.mind()
+
+
+def _made_for(session: dict) -> str:
+    uid: str = session["metadata"]["k8s_uid"].partition("/")[0]
+    return uid
+
+
+def _ended(stage: Stage, name: str, body: dict) -> None:
+    """A session that has ended is never replaced behind anybody's back."""
+    if not stage.control.session(body["status"]["id"])["archived_at"]:
+        raise Violation(f"{name} is called archived, and its session is not: {_reasons(body)}")
 
 
 def _one(stage: Stage, name: str, body: dict, alive: list[dict]) -> None:
@@ -79,11 +101,13 @@ def _one(stage: Stage, name: str, body: dict, alive: list[dict]) -> None:
         return
     if [s["id"] for s in alive] != [id]:
         raise Violation(f"{name} has {id} in status, and alive are {[s['id'] for s in alive]}: {_reasons(body)}")
-    session = alive[0]
+    session = stage.told_of(id)
+    wanted_agent = spec["agent"].get("overrides", {}).get("system")
     for field, told, true in (
         ("state", status.get("state"), session["status"]),
         ("title", status.get("title"), session["title"] or None),
         ("title in spec", spec.get("title"), session["title"] or None),
+        ("system in spec", wanted_agent, wanted_agent and session["agent"]["system"]),
     ):
         if told != true:
             raise Violation(f"{name}: {field} is {told!r} and in truth {true!r}: {_reasons(body)}")

@@ -69,6 +69,11 @@ NOTHING_YET = [
         "rest: Pending/Unreachable",
     ),
     (
+        "where the API refuses the sweep nothing is made either, and that is told",
+        view(resource(**OLD), link=Link(unlisted="no such path")),
+        "rest: Pending/CallRefused",
+    ),
+    (
         "what a sweep showed with our marker goes to status, trace or not",
         view(resource(**OLD), strays=(remote(),)),
         f"record {ID}",

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from managed_agents_operator.claude.answers import Answer
 from managed_agents_operator.claude.exchange import Exchange
 from managed_agents_operator.claude.models import File, Page
-from managed_agents_operator.claude.pages import SIZES, BeforePage, walk
+from managed_agents_operator.claude.pages import SIZES, BeforePage, sized, walk
 
 LARGE_PAGE_SIZE = 1000
 FilePage = Page[File]
@@ -42,9 +42,9 @@ class Files:
         """`DELETE /v1/files/{id}`."""
         return await self._exchange.call("DELETE", ["files", id], read=lambda _: None)
 
-    async def list(self, *, limit: int = LARGE_PAGE_SIZE, after: str | None = None) -> Answer[FilePage]:
+    async def list(self, *, limit: int | None = LARGE_PAGE_SIZE, after: str | None = None) -> Answer[FilePage]:
         """One page of `GET /v1/files`. `after` is the `next_page` of the page before."""
-        query = [("limit", str(limit))]
+        query = sized(limit)
         if after is not None:
             name, _, cursor = after.partition("=")
             query.append((name, cursor))

@@ -18,12 +18,13 @@ Item = TypeVar("Item")
 PAGE_SIZE = 100
 SMALL_PAGE_SIZE = 20
 """Asked for when a server refuses the other one: the default of the servers that document theirs."""
-SIZES = (PAGE_SIZE, SMALL_PAGE_SIZE)
+SIZES = (PAGE_SIZE, SMALL_PAGE_SIZE, None)
+"""None leaves the size to the server."""
 MOST_EMPTY_PAGES = 50
 """In a row. A filter may leave pages empty, but not for ever."""
 
-Fetch = Callable[[int, str | None], Awaitable[Answer[Page[Item]]]]
-"""Gets one page, given its size and the cursor."""
+Fetch = Callable[[int | None, str | None], Awaitable[Answer[Page[Item]]]]
+"""Gets one page, given its size (None: as the server likes) and the cursor."""
 BeforePage = Callable[[], Awaitable[object]]
 
 
@@ -31,7 +32,7 @@ async def walk(
     fetch: Fetch[Item],
     identify: Callable[[Item], str | None],
     before_page: BeforePage | None,
-    sizes: Sequence[int] = SIZES,
+    sizes: Sequence[int | None] = SIZES,
 ) -> AsyncIterator[Answer[Page[Item]]]:
     """Every page of a list, from its start to the cursor that is null or empty.
 
@@ -66,6 +67,11 @@ async def walk(
         cursors.add(page.next_page)
         seen |= ids
         cursor = page.next_page
+
+
+def sized(limit: int | None) -> list[tuple[str, str]]:
+    """The size of a page as a query has it."""
+    return [] if limit is None else [("limit", str(limit))]
 
 
 def _refused_midway(refusal: BadRequest) -> CursorRefused:

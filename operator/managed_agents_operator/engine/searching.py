@@ -73,6 +73,26 @@ def _next(began_at: float, searches: int, end: float) -> float:
     return began_at + pause if began_at + 1.5 * pause < end else end
 
 
+def unswept(v: View, report: Report) -> Rest:
+    """Waits for the first listing. Nothing is said while it is on its way, as it mostly takes less than a second."""
+    link = v.sight.link
+    if link.blocked is not None:
+        return Rest(report)
+    if link.unreachable_since is not None:
+        return Rest(
+            Report(
+                "Pending",
+                "the session can't be made while the API can't be reached",
+                "Unreachable",
+                "the API can't be reached",
+            )
+        )
+    if link.unlisted is not None:
+        why = f"the API refuses to list sessions, so that there may be one already: {link.unlisted}"
+        return Rest(Report("Pending", why, "CallRefused", "the API refuses to list sessions"))
+    return Rest(None)
+
+
 def oldest_live(remotes: tuple[Remote, ...]) -> Remote:
     """The one to record first: the oldest that lives, else the oldest."""
     return min(remotes, key=lambda r: (r.terminal, r.created_at, r.id))
