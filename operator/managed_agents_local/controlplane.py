@@ -98,7 +98,7 @@ class ControlPlane(Cluster):
         self._pause(put_back)
 
     def _pause(self, between: Callable[[], object]) -> None:
-        self._apiserver.stop()
+        self._apiserver.stop(seconds=0.5)
         self._etcd.stop()
         between()
         self._etcd.start()

@@ -80,14 +80,14 @@ class Cycle:
         if dice.random() < 0.6:
             self._mode()
         stage.run()
-        for _ in range(dice.randint(6, 12)):
+        for _ in range(dice.randint(12, 18)):
             self._break()
         for n in range(SESSIONS):
             self.people.make(f"s{n}")
         self.people.apply_all()
         for _ in range(dice.randint(8, 14)):
             self._act()
-            if dice.random() < 0.6:
+            for _ in range(dice.randint(0, 2)):
                 self._break()
             time.sleep(dice.uniform(0.0, 0.3))
             stage.mind()
@@ -141,13 +141,13 @@ class Cycle:
         if dice.random() < 0.2:
             effect = dice.choice(SIMULATOR)
             method, path = dice.choice([(m, p.removesuffix(r"\?")) for side, m, p in WRITES if side == "claude"])
-            skip = dice.randint(0, 3)
+            skip = dice.choice([0, 0, 1, 3])
             self._say(f"the API: {effect} at {method} {path} after {skip}")
             self.stage.control.fault(effect["kind"], method=method, path=path, skip=skip, **_rest(effect))
             return
         side, method, path = dice.choice(WRITES if dice.random() < 0.8 else READS)
         act = dice.choice([act for act in (*BEFORE, *AFTER) if _possible(act, side, method)])
-        more = {"skip": dice.randint(0, 6), "seconds": dice.choice([0.3, 1.0, 3.0])}
+        more = {"skip": dice.choice([0, 0, 0, 1, 2, 5, 9]), "seconds": dice.choice([0.3, 1.0, 3.0])}
         if act == "answer":
             more["status"] = dice.choice(REFUSALS[side])
             more["body"] = dice.choice([b"{}", PAGE, b""])

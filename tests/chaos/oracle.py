@@ -102,6 +102,10 @@ def _one(stage: Stage, name: str, body: dict, alive: list[dict]) -> None:
     if [s["id"] for s in alive] != [id]:
         raise Violation(f"{name} has {id} in status, and alive are {[s['id'] for s in alive]}: {_reasons(body)}")
     session = stage.told_of(id)
+    if ready[1] == "KickoffUnknown":
+        # It waits for a person before it goes on.
+        _first_events(stage, name, body, id)
+        return
     wanted_agent = spec["agent"].get("overrides", {}).get("system")
     for field, told, true in (
         ("state", status.get("state"), session["status"]),

@@ -52,7 +52,7 @@ class People:
     def apply_all(self) -> None:
         """All that is wanted, and nothing else, as GitOps tools do."""
         for name in self._stage.sessions(self._namespace).keys() - self.specs.keys():
-            self._kubectl("delete", "session", name, "--wait=false", check=False)
+            self._delete(name)
         everything = "\n".join(json.dumps(self._manifest(name)) for name in self.specs)
         self._kubectl("apply", "-f", "-", input=everything, check=False)
 
@@ -90,13 +90,13 @@ class People:
 
     def delete(self, name: str) -> None:
         self.specs.pop(name)
-        self._kubectl("delete", "session", name, "--wait=false")
+        self._delete(name)
 
     def anew(self, name: str) -> None:
         """Deleted, and made again under the same name as soon as it is gone."""
-        self._kubectl("delete", "session", name, "--wait=false")
-        self._stage.kubernetes.clear()
-        self._stage.claude.clear()
+        self._delete(name)
+        self._stage.kubernetes.release()
+        self._stage.claude.release()
         self._gone(name)
         self._apply(name)
 
@@ -150,6 +150,13 @@ class People:
         return {name: body["metadata"]["uid"] for name, body in self._stage.sessions(self._namespace).items()}
 
     # manifests
+
+    def _delete(self, name: str) -> None:
+        """Whatever has no finalizer, as before the operator saw it or after a replacement, is gone at once."""
+        uid = self._uid(name)
+        answer = self._stage.api.delete(f"{GROUP}/namespaces/{self._namespace}/sessions/{name}").json()
+        if answer.get("kind") == "Status" and uid is not None:
+            self.lost.add(uid)
 
     def _uid(self, name: str) -> str | None:
         return self._uids().get(name)

@@ -119,6 +119,10 @@ class Proxy:
         """Mend one of it."""
         self._loop.call_soon_threadsafe(lambda: self._rules.remove(rule) if rule in self._rules else None)
 
+    def release(self) -> None:
+        """What is held goes on, and nothing else is held."""
+        self._loop.call_soon_threadsafe(self._forget, "hold")
+
     def clear(self) -> None:
         """Mend all of it; what is held goes on."""
         self._loop.call_soon_threadsafe(self._forget)
@@ -127,10 +131,10 @@ class Proxy:
         """How many requests were hit so far."""
         return len(self.trace)
 
-    def _forget(self) -> None:
-        for rule in self._rules:
+    def _forget(self, act: str | None = None) -> None:
+        for rule in [rule for rule in self._rules if act in (None, rule.act)]:
             rule.released.set()
-        self._rules.clear()
+            self._rules.remove(rule)
 
     async def _open(self) -> None:
         tls = ssl.create_default_context(cafile=self._ca) if self._ca else False
