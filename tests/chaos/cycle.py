@@ -66,7 +66,7 @@ class Cycle:
         self.done: list[str] = []
         """What was done, in words."""
         self.faults = 0
-        self._began = time.monotonic()
+        self._began, self._was_elsewhere = time.monotonic(), False
         self.people = People(stage, self.namespace, self._random, self._say)
         disasters = (self._down, self._cluster_away, self._backup, self._revoked, self._elsewhere, self._watches_expire)
         self._disasters = self._random.sample(disasters, k=self._random.choice([0, 1, 1, 2]))
@@ -96,7 +96,7 @@ class Cycle:
         self.faults += sum(1 for call in stage.control.requests() if call["fault"] is not None)
         self._mend()
         oracle.quiet(stage, self.namespace)
-        oracle.check(stage, self.namespace, self.people.lost, self.people.ended)
+        oracle.check(stage, self.namespace, self.people.lost, self.people.ended, elsewhere=self._was_elsewhere)
 
     def trace(self) -> str:
         """All that was done, in order."""
@@ -192,6 +192,7 @@ class Cycle:
 
     def _elsewhere(self) -> None:
         """The key is one of another workspace for a while."""
+        self._was_elsewhere = True
         self.stage.other_workspace()
         self._meanwhile(1.5)
         self.stage.own_key()

@@ -19,7 +19,7 @@ from tests.chaos.clock import Clock
 from tests.chaos.proxy import Proxy
 from tests.e2e.scene import FAST
 
-from managed_agents_local import manifests
+from managed_agents_local import manifests, ports
 from managed_agents_local.controlplane import ControlPlane
 from managed_agents_local.daemon import Operator
 from managed_agents_local.processes import NotReady
@@ -30,6 +30,7 @@ CANARIES = {"token": "ghp_canary0token0000", "content": "canary-content-1111", "
 """What must never be seen where others may read."""
 SPEED = 4
 MERGE = {"content-type": "application/merge-patch+json"}
+READY_SECONDS = 60.0
 FROZEN_SECONDS, BESIDE_SECONDS = 2.5, 1.0
 """How long a process stands still while another one works, and how long it goes on beside that one."""
 
@@ -65,6 +66,7 @@ class Stage:
                 **self.clock.environment,
             }
             self._frozen: dict[Operator, float] = {}
+            self._port = 0
             self._wanted = False
             stack.callback(self.rest)
             self._stack = stack.pop_all()
@@ -110,8 +112,13 @@ class Stage:
     def run(self) -> None:
         """One operator runs, or is started."""
         if not (self._wanted and self.world.operator.process.running):
-            self.world.start_operator(self._env, wait=False)
+            self._start()
             self._wanted = True
+
+    def _start(self) -> None:
+        # Two that start at once write into one log, which could not tell whose port is whose.
+        self._port = ports.free(1)[0]
+        self.world.start_operator(self._env | {"MANAGED_AGENTS_HTTP_PORT": str(self._port)}, wait=False)
 
     def mind(self) -> None:
         """As a kubelet does: start it again when it ended. Raises AssertionError when it ended without a reason."""
@@ -128,7 +135,7 @@ class Stage:
     def _thaw(self, frozen: Operator, seconds: float) -> None:
         if frozen is self.world.operator:
             # Somebody takes its place at once, as if its Lease were lost.
-            self.world.start_operator(self._env, wait=False)
+            self._start()
         if seconds > FROZEN_SECONDS:
             frozen.process.signal(signal.SIGCONT)
         if seconds > FROZEN_SECONDS + BESIDE_SECONDS:
@@ -137,17 +144,22 @@ class Stage:
 
     def ready(self) -> None:
         """Wait until one operator works, and no other. Raises processes.NotReady."""
-        while True:
+        end = time.monotonic() + READY_SECONDS
+        while self._frozen or not self._asked("readyz").is_success:
             self.mind()
-            try:
-                self.world.operator.wait_ready()
-            except NotReady:
-                if self.world.operator.process.running:
-                    raise
-            else:
-                if not self._frozen:
-                    return
+            if time.monotonic() > end:
+                raise NotReady(self.world.operator.process.explain(f"not ready within {READY_SECONDS:.0f} s"))
             time.sleep(0.1)
+
+    def metrics(self) -> str:
+        """All metrics of the operator."""
+        return self._asked("metrics").text
+
+    def _asked(self, what: str) -> httpx.Response:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self._port}/{what}", trust_env=False, timeout=5)
+        except httpx.HTTPError:
+            return httpx.Response(503)
 
     def kill(self) -> None:
         """SIGKILL; called by the proxies in the midst of a request."""
