@@ -91,6 +91,8 @@ class Cycle:
                 self._break()
             time.sleep(dice.uniform(0.0, 0.3))
             stage.mind()
+        while self._disasters:
+            self._disaster()
         time.sleep(dice.uniform(0.3, 1.5))
         self.faults = stage.kubernetes.hits() + stage.claude.hits() + len(stage.events)
         self.faults += sum(1 for call in stage.control.requests() if call["fault"] is not None)
@@ -121,15 +123,18 @@ class Cycle:
     def _act(self) -> None:
         dice = self._random
         if self._disasters and dice.random() < 0.25:
-            disaster = self._disasters.pop()
-            self._say(disaster.__name__.strip("_"))
-            disaster()
+            self._disaster()
         elif dice.random() < 0.2:
             act = dice.choice([self.stage.kill, self.stage.freeze, self._jump])
             self._say(act.__name__.strip("_"))
             act()
         else:
             self.people.act()
+
+    def _disaster(self) -> None:
+        disaster = self._disasters.pop()
+        self._say(disaster.__name__.strip("_"))
+        disaster()
 
     def _mode(self) -> None:
         mode = self._random.choice(MODES)
