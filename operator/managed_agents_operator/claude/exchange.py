@@ -18,6 +18,7 @@ import httpx
 
 from managed_agents_operator import __version__
 from managed_agents_operator.claude.answers import Answer, Received
+from managed_agents_operator.claude.bodies import ACCEPTED, read_body
 from managed_agents_operator.claude.errors import (
     BadRequest,
     BillingRequired,
@@ -71,6 +72,7 @@ class Exchange:
         self._headers = {
             "anthropic-version": API_VERSION,
             "accept": "application/json",
+            "accept-encoding": ACCEPTED,
             "user-agent": f"managed-agents-operator/{__version__}",
         }
         self.configure(workspace=workspace, betas=betas)
@@ -182,12 +184,15 @@ class Exchange:
         whole = self._send_timeout if slow else POOL_SECONDS + 2 * self._read_timeout
         trouble: ClaudeError
         try:
-            async with asyncio.timeout(whole):
-                answer = await self._http.request(
+            async with (
+                asyncio.timeout(whole),
+                self._http.stream(
                     method, url, content=content, files=parts, headers=headers, timeout=timeouts(read)
-                )
+                ) as answer,
+            ):
                 hidden = (*_words(key), *secrets)
-                return Received(answer.status_code, answer.headers, answer.content, hidden, quiet=parts is not None)
+                told = await read_body(answer)
+                return Received(answer.status_code, answer.headers, told, hidden, quiet=parts is not None)
         except Exception as failure:  # noqa: BLE001 - whatever came, it was no answer
             trouble = what_failed(failure, self._server)
             log.debug("%s failed: %s", method, type(failure).__name__)
