@@ -7,7 +7,7 @@ Used by the rungs of claiming.py and deletion.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.looks import Absent, Found, LookAgent, LookSearch, LookSession
@@ -158,6 +158,4 @@ def _nothing(v: View, claim: Claim | None, found: Found, way_out: str) -> Found 
 
 def _since(v: View, claim: Claim | None) -> str:
     made = (claim.made if claim else None) or v.resource.metadata.creation_timestamp
-    if made.tzinfo is None:
-        made = made.replace(tzinfo=UTC)
     return rfc3339(made - SKEW, "seconds")
