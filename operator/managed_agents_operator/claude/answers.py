@@ -51,6 +51,7 @@ _BY_STATUS: Mapping[int, type[ClaudeError]] = {
     413: BadRequest,
     422: BadRequest,
 }
+_WORKSPACE = re.compile(r"[!-~]{1,128}", re.ASCII)
 _API_KEY = re.compile(r"\bsk-ant-[\w-]+", re.ASCII)
 
 
@@ -77,8 +78,9 @@ class Received:
 
     @property
     def workspace(self) -> str | None:
-        """The anthropic-workspace-id of the answer."""
-        return self.headers.get("anthropic-workspace-id") or None
+        """The anthropic-workspace-id of the answer, which gets into status; one that could not be asked for is none."""
+        told = self.headers.get("anthropic-workspace-id", "")
+        return told if _WORKSPACE.fullmatch(told) else None
 
     def answer(self, read: Callable[[Any], Value], now: Callable[[], datetime]) -> Answer[Value]:
         """What `read` makes of the JSON of a 2xx (None when there is no body); it raises `ValueError` when it can't.
