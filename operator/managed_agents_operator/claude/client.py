@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import ValidationError
 
 from managed_agents_operator.claude.answers import Answer
+from managed_agents_operator.claude.bounds import cursor, usable
 from managed_agents_operator.claude.exchange import Credentials, Exchange
 from managed_agents_operator.claude.files import Files
 from managed_agents_operator.claude.health import Health
@@ -219,16 +220,14 @@ def _page(raw: Any) -> Page[dict[str, Any]]:
     items = raw.get("data") if isinstance(raw, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ValueError("the answer is no list")
-    cursor = raw.get("next_page")
-    if cursor is not None and not isinstance(cursor, str | int):
-        raise ValueError("the answer is a list with a cursor that is no text")
-    return Page(items, None if cursor is None or cursor == "" else str(cursor))
+    return Page(items, cursor(raw.get("next_page")))
 
 
 def _sessions(raw: Any) -> SessionPage:
     page = _page(raw)
-    if not all(isinstance(item.get("id"), str) and item["id"] for item in page.items):
-        raise ValueError("an item of the list has no id")
+    # One that can't be asked for may be the one that is looked for: a list without it would prove what is not true.
+    if not all(isinstance(item.get("id"), str) and usable(item["id"]) for item in page.items):
+        raise ValueError("an item of the list has no id, or one that no path can hold")
     return page
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from managed_agents_operator.claude.answers import Answer
-from managed_agents_operator.claude.errors import BadRequest, CursorRefused, Unreadable
+from managed_agents_operator.claude.errors import BadRequest, CursorRefused, TooLarge, Unreadable
 from managed_agents_operator.claude.models import Page
 
 Item = TypeVar("Item")
@@ -36,7 +36,8 @@ async def walk(
 ) -> AsyncIterator[Answer[Page[Item]]]:
     """Every page of a list, from its start to the cursor that is null or empty.
 
-    `before_page` is awaited before each call; `sizes` are tried one after another while the first page is refused.
+    `before_page` is awaited before each call; `sizes` are tried one after another while the first page is refused, and
+    any page that is too large to be read is asked for again with a fifth of its items.
     Raises `CursorRefused` when a later page is refused, and `Unreadable` when pages repeat: what was seen so far is
     then no whole list. Other `ClaudeError`s come as they are.
     """
@@ -55,6 +56,11 @@ async def walk(
             if not smaller:
                 raise
             size = smaller.pop(0)
+            continue
+        except TooLarge:
+            if size == 1:
+                raise
+            size = max(1, size // 5) if size else 1
             continue
         yield answer
         page = answer.value

@@ -7,7 +7,7 @@ Used by the rungs of claiming.py and deletion.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.looks import Absent, Found, LookAgent, LookSearch, LookSession
@@ -188,7 +188,4 @@ def _since(v: View, claim: Claim | None) -> str:
         made.append(v.resource.metadata.creation_timestamp)
     elif other is not None:
         made.append(other)
-    earliest = min(
-        time if time.tzinfo else time.replace(tzinfo=UTC) for time in made or [v.resource.metadata.creation_timestamp]
-    )
-    return rfc3339(earliest - SKEW, "seconds")
+    return rfc3339(min(made, default=v.resource.metadata.creation_timestamp) - SKEW, "seconds")
