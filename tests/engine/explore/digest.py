@@ -10,18 +10,30 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache, partial
+from types import FunctionType, MappingProxyType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
-from tests.engine.world.clock import BEGIN
+from tests.engine.world.api import FakeApi
+from tests.engine.world.clock import BEGIN, FakeClock
+from tests.engine.world.cluster import Cluster, ClusterWriter
+from tests.engine.world.kind import FakeKind, FakeTicket
+from tests.engine.world.post import Post
 from tests.engine.world.process import Operator
 
+from managed_agents_operator.api.session import Session
+from managed_agents_operator.engine.cell import Cell
 from managed_agents_operator.engine.claim import Claim
+from managed_agents_operator.engine.external import Link
+from managed_agents_operator.engine.guarding import Guardian
 from managed_agents_operator.engine.memory import Memory
+from managed_agents_operator.engine.reconcile import Reconciler
+from managed_agents_operator.engine.telling import Scribe
+from managed_agents_operator.engine.view import View
 
 if TYPE_CHECKING:
     from tests.engine.explore.scene import Scene
@@ -60,6 +72,8 @@ def _second(text: str) -> float:
 
 @lru_cache(maxsize=200)
 def _fields(kind: type) -> tuple[tuple[str, Bounds], ...]:
+    if not is_dataclass(kind):
+        raise TypeError(f"nobody said how a {kind.__name__} is told")
     return tuple(
         (f.name, () if f.name in UNTIL else NEARER.get(f.name, BOUNDS))
         for f in fields(kind)  # type: ignore[arg-type]
@@ -74,7 +88,7 @@ class Plain:
     """Makes plain tuples of what it is given, as it is at `now`."""
 
     def __init__(self, now: float) -> None:
-        self._now = now
+        self.now = now
         self._names: dict[str, int] = {}
 
     def text(self, value: str) -> Any:
@@ -88,7 +102,7 @@ class Plain:
         which = self._names.setdefault(token, len(self._names))
         if token.startswith("process"):
             return which
-        age = self._now - _second(token)
+        age = self.now - _second(token)
         return which, sum(age >= bound for bound in AGES)
 
     def time(self, value: float, bounds: Bounds = BOUNDS) -> Any:
@@ -96,7 +110,7 @@ class Plain:
         moment = value - BOOT if value > BOOT else value
         if not FIRST < moment < BOOT:
             return value
-        ago = round(self._now - moment, 2)
+        ago = round(self.now - moment, 2)
         return ago if ago < 0 else bisect_left(bounds, ago)
 
     def of(self, value: Any, bounds: Bounds = BOUNDS) -> Any:
@@ -145,6 +159,7 @@ _MAKE: dict[type, Callable[[Plain, Any, float], Any]] = {
     int: lambda plain, value, bounds: value,
     bool: lambda plain, value, bounds: value,
     type(None): lambda plain, value, bounds: None,
+    MappingProxyType: lambda plain, value, bounds: plain.mapping(dict(value), bounds),
     dict: lambda plain, value, bounds: plain.mapping(value, bounds),
     list: lambda plain, value, bounds: tuple([plain.of(one, bounds) for one in value]),
     tuple: lambda plain, value, bounds: tuple([plain.of(one, bounds) for one in value]),
@@ -153,28 +168,16 @@ _MAKE: dict[type, Callable[[Plain, Any, float], Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Digest:
-    """Of a scene: all of it but what is left of the bounds, what is outside of all processes, and each process alone."""
-
-    whole: int
-    outside: int
-    processes: Mapping[str, int]
-
-
-def digest(scene: Scene) -> Digest:
-    """As it is now."""
+def digest(scene: Scene) -> int:
+    """Of a scene as it is now: all of it but what is left of the bounds."""
     plain = Plain(scene.world.clock.monotonic())
-    outside = hash(_around(scene, plain))
-    parts: list[Any] = [outside]
-    alone = {}
+    parts: list[Any] = [_around(scene, plain), scene.woken and (plain.text(scene.woken[0]), scene.woken[1])]
     for operator in scene.world.operators:
         frozen = scene.frozen.get(operator.name)
-        held = (plain.text(operator.name), operator.overlapped, frozen and plain.time(frozen))
-        alone[operator.name] = hash((held, _operator(scene, operator, plain)))
-        parts.append(alone[operator.name])
-    parts += [(plain.text(name), uid, plain.of(track)) for (name, uid), track in scene.tracks.items()]
-    return Digest(hash(tuple(parts)), outside, alone)
+        parts.append((plain.text(operator.name), operator.overlapped, frozen and plain.time(frozen)))
+        parts.append(_operator(scene, operator, plain))
+        parts += [(uid, _standing(operator, uid, plain)) for uid in operator.running]
+    return hash(tuple(parts))
 
 
 def _around(scene: Scene, plain: Plain) -> tuple[Any, ...]:
@@ -212,3 +215,48 @@ def _operator(scene: Scene, operator: Operator, plain: Plain) -> tuple[Any, ...]
         kind.swept or plain.text(operator._reconciler._process.started.isoformat().replace("+00:00", "Z")),
         (kind._workspace, kind._keeps, kind._blocked is not None, tuple(sorted(kind._mass))),
     )
+
+
+OWN = (Operator, Reconciler, Scribe, Guardian, FakeKind, ClusterWriter, FakeApi, Cell, FakeTicket, FakeClock, Cluster, Link)
+"""What a pass only refers to, and is looked at elsewhere."""
+NAMES_OF_VERSION = frozenset({"version", "resource_version", "resourceVersion"})
+
+
+def _standing(operator: Operator, uid: str, plain: Plain) -> Any:
+    """Where a pass stands and what it knows there: the variables of each of its functions."""
+    cell = operator.cells.get(uid)
+    version = cell.resource_version if cell else None
+    at: Any = operator.running[uid]._pass
+    places = []
+    while at is not None:
+        frame = getattr(at, "cr_frame", None) or getattr(at, "gi_frame", None)
+        if frame is None:
+            break
+        known = tuple((name, _variable(name, value, version, plain)) for name, value in frame.f_locals.items())
+        places.append((frame.f_code.co_qualname, frame.f_lasti, known))
+        at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None)
+    return tuple(places)
+
+
+def _variable(name: str, value: Any, version: str | None, plain: Plain) -> Any:
+    if isinstance(value, OWN):
+        return type(value).__name__
+    if name in NAMES_OF_VERSION:
+        return value == version
+    if isinstance(value, View):
+        sight = value.sight
+        known = (sight.remote, sight.absent, sight.missing_at, sight.strays, sight.search, tuple(sight.seen.items()))
+        return value.now >= plain.now, _resource(value.resource, version, plain), plain.of(known)
+    if isinstance(value, Session):
+        return _resource(value, version, plain)
+    if isinstance(value, Post):
+        return plain.time(value.latest), value.arrived, value._workspace, plain.of(value._call)
+    if isinstance(value, FunctionType | MethodType | type) or isinstance(value, BaseException):
+        return value.__class__.__name__
+    return plain.of(value)
+
+
+def _resource(resource: Session, version: str | None, plain: Plain) -> Any:
+    """As the cell has it, or an earlier one: then all of it."""
+    meta = resource.metadata
+    return meta.generation if meta.resource_version == version else plain.of(resource)

@@ -1,5 +1,8 @@
 """Breadth first through all that may happen in a scenario, until nothing new comes or the time is over.
 
+What has had fewest troubles goes first, and among these what took fewest choices: so when the time is over it can be
+told up to how many troubles everything was seen, and what is found first is told in the shortest way.
+
 States are known by their digest. One is passed over where the same was seen before with at least as much left of every
 bound, since whatever may follow from it was seen to follow. Wherever a scene is at rest the trouble ends, and the judge
 looks at what it comes to. What was found is in the `Report`.
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import copyreg
 import gc
+import heapq
 import pickle
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +20,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from tests.engine.explore.digest import Digest
+from tests.engine.explore.digest import digest
 from tests.engine.explore.judging import at_rest, judge_of
 from tests.engine.explore.scenarios import Scenario
 from tests.engine.explore.scene import Choice, Scene
@@ -32,21 +36,20 @@ copyreg.pickle(MappingProxyType, lambda proxy: (_proxy, (dict(proxy),)))
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state: a scene with no pass under way, what happened since, and what the passes under way met."""
+    """A state: a scene with no pass under way, and what happened since."""
 
     number: int
+    troubles: int
+    depth: int
     key: int
     saved: bytes
     since: tuple[Choice, ...]
-    tracks: dict[tuple[str, str], Any]
-    seen: Digest | None
 
     def scene(self, scenario: Scenario) -> Scene:
         """As it was."""
         scene = pickle.loads(self.saved)  # noqa: S301 - our own
         for choice in self.since:
             scene.take(choice, scenario, quietly=True)
-        scene.tracks, scene.seen = dict(self.tracks), self.seen
         return scene
 
 
@@ -62,13 +65,14 @@ class Violation:
 
 @dataclass
 class Report:
-    """How far it came. `depth` is the number of choices up to which everything was seen."""
+    """How far it came. `troubles` is up to how many everything was seen, -1 for none; `depth` the longest way."""
 
     scenario: Scenario
     states: int = 0
     transitions: int = 0
     ends: int = 0
     judged: int = 0
+    troubles: int = -1
     depth: int = 0
     waiting: int = 0
     """States whose future was not looked at any more."""
@@ -86,13 +90,14 @@ class Report:
         speed = self.states / self.seconds if self.seconds else 0.0
         return (
             f"{self.scenario.name}: {self.states} states, {self.transitions} transitions, {self.ends} ends "
-            f"({self.judged} of them different), all to depth {self.depth}, {self.seconds:.0f} s ({speed:.0f} states/s)"
+            f"({self.judged} of them different), ways of up to {self.depth} choices, {self.seconds:.0f} s "
+            f"({speed:.0f} states/s); whole up to {self.troubles} troubles"
         )
 
     def __str__(self) -> str:
         left = f"time is over, {self.waiting} states were not followed any more"
         end = "a law is broken" if self.violation else "this is all of it" if self.complete else left
-        return f"{self.progress}: {end}"
+        return f"{self.progress}; {end}"
 
 
 @dataclass
@@ -110,6 +115,10 @@ class Explorer:
     _first: dict[int, int] = field(default_factory=dict)
     _ended: set[int] = field(default_factory=set)
     _judged: set[int] = field(default_factory=set)
+    _waiting: dict[int, list[tuple[int, int, Node]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._most = sum(self.scenario.bounds.values())
 
     def run(self) -> Report:
         """Everything, or what the time is enough for, or up to the first violation."""
@@ -129,24 +138,28 @@ class Explorer:
         return self.report
 
     def _levels(self, began: float) -> None:
-        scene = Scene(self.scenario)
-        level = [self._met(scene, -1, None, None)]
-        while level:
-            following: list[Node] = []
-            for place, node in enumerate(level):
-                following += self._expand(node) if node else ()
-                level[place] = None
+        """By how many troubles there were, then by how many choices."""
+        self._put([self._met(Scene(self.scenario), -1, None, None)])
+        while self._waiting:
+            troubles = min(self._waiting)
+            level = self._waiting[troubles]
+            while level:
+                self._put(list(self._expand(heapq.heappop(level)[-1])))
                 self.report.seconds = time.monotonic() - began
+                self.tell(self.report)
                 if self.report.seconds > self.seconds:
-                    self.report.waiting = len(level) - place - 1 + len(following)
+                    self.report.waiting = sum(map(len, self._waiting.values()))
                     return
-                if self.report.transitions % 200 < len(following[-1:]):
-                    self.tell(self.report)
-            self.report.depth += 1
-            level = following
-            self.tell(self.report)
+            del self._waiting[troubles]
+            self.report.troubles = troubles
 
-    def _expand(self, node: Node) -> Iterator[Node]:
+    def _put(self, nodes: list[Node | None]) -> None:
+        for node in nodes:
+            if node is not None:
+                self.report.depth = max(self.report.depth, node.depth)
+                heapq.heappush(self._waiting.setdefault(node.troubles, []), (node.depth, node.number, node))
+
+    def _expand(self, node: Node) -> Iterator[Node | None]:
         scene = node.scene(self.scenario)
         if scene.at_rest and node.key not in self._ended:
             self._end(node)
@@ -158,14 +171,13 @@ class Explorer:
             except Exception as error:  # noqa: BLE001 - whatever goes wrong is what is looked for
                 raise Found(self._violation(error, node.number, choice)) from error
             self.report.transitions += 1
-            if new := self._met(after, node.number, choice, node):
-                yield new
+            yield self._met(after, node.number, choice, node)
             if place == 0:
                 self._next.setdefault(node.key, self._last_key)
 
     def _met(self, scene: Scene, parent: int, choice: Choice | None, before: Node | None) -> Node | None:
         """The state, if it is a new one."""
-        key, left = scene.look(), tuple(scene.left.values())
+        key, left = digest(scene), tuple(scene.left.values())
         self._last_key = key
         known = self._seen.get(key)
         if known is not None and any(all(a >= b for a, b in zip(one, left, strict=True)) for one in known):
@@ -175,9 +187,10 @@ class Explorer:
         self._first.setdefault(key, number)
         self._parents.append((parent, choice))
         self.report.states += 1
+        place = (number, self._most - sum(left), before.depth + 1 if before else 0, key)
         if before is not None and scene.passing:
-            return Node(number, key, before.saved, (*before.since, choice or ()), scene.tracks, scene.seen)
-        return Node(number, key, pickle.dumps(scene, 5), (), {}, scene.seen)
+            return Node(*place, before.saved, (*before.since, choice or ()))
+        return Node(*place, pickle.dumps(scene, 5), ())
 
     def _end(self, node: Node) -> None:
         """The trouble is over: what does it come to?"""

@@ -6,6 +6,7 @@ resource may live, if the resource tells of it.
 
 from __future__ import annotations
 
+from tests.engine.explore.digest import digest
 from tests.engine.explore.scene import Scene
 from tests.engine.world import judge_deeds
 from tests.engine.world.judge import Judge
@@ -17,7 +18,7 @@ def at_rest(scene: Scene) -> int:
     scene.world.calm()
     scene.world.settle()
     judge_deeds.deeds(scene.world)
-    return scene.look()
+    return digest(scene)
 
 
 class Lenient(Judge):

@@ -111,7 +111,7 @@ SCENARIOS = (
     ),
     Scenario(
         "two processes",
-        EVENTS,
+        SPEC,
         {"freeze": 1, "second": 1, "crash": 1, "lost": 1},
         {"freeze": 1, "second": 1},
         **PROMPT,

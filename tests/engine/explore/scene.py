@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.engine.explore.digest import Digest, digest
 from tests.engine.explore.scenarios import FAULTS, POSTS, Scenario
 from tests.engine.world import judge_deeds
 from tests.engine.world.judge import Judge
@@ -41,11 +40,8 @@ class Scene(People):
         api.names_workspace = scenario.names_workspace
         self.left = dict(scenario.bounds)
         self.frozen: dict[str, float] = {}
-        self.tracks: dict[tuple[str, str], tuple[Any, ...]] = {}
-        """What the passes under way met until now, by process and resource: with how they began, all they know."""
+        self.woken: tuple[str, str] | None = None
         self.violated = scenario.violated
-        self.seen: Digest | None = None
-        """What it was when it was last looked at."""
         self.world.advance(1)
         self.act("a", "apply", scenario.spec)
         self._hear()
@@ -65,8 +61,11 @@ class Scene(People):
     def _inward(self) -> tuple[str, str] | None:
         """A pass whose next step is its own affair: whatever others do meanwhile, they may do before or after it.
 
-        So nothing is lost where only what happens to itself is a choice there.
+        So nothing is lost where only what happens to itself is a choice there. Who stood still goes on by a step, or
+        might as well have stood still.
         """
+        if self.woken is not None:
+            return self.woken
         for operator in self._awake():
             for uid, running in operator.running.items():
                 if running.at is not None and (running.at.done or running.at.call in POSTS):
@@ -151,9 +150,16 @@ class Scene(People):
         times += [post.latest for post in api.late]
         times += [s.made_at + api.list_lag for s in api.sessions.values()]
         times += [s.runs_until for s in api.living()]
-        times += [since + held for since in self.frozen.values() for held in HELD]
+        if not self._awake():
+            times += [since + held for since in self.frozen.values() for held in HELD]
+        times += [self.frozen[o.name] + api.flight for o, _ in self._on_the_wire()]
         times += [at for o in self._awake() if (at := self._sweep_due(o)) is not None]
         return min((at for at in times if at > now), default=None)
+
+    def _on_the_wire(self) -> list[tuple[Operator, str]]:
+        """Who stands still with a call that has left: it arrives within its flight, whatever becomes of the process."""
+        held = [o for o in self.world.operators if o.name in self.frozen]
+        return [(o, uid) for o in held for uid, r in o.running.items() if r.at and r.at.call.endswith(" sent")]
 
     def _sweep_due(self, operator: Operator) -> float | None:
         """When a sweep shows something that is not known yet."""
@@ -179,12 +185,12 @@ class Scene(People):
 
     def take(self, choice: Choice, scenario: Scenario, *, quietly: bool = False) -> None:
         """Let it happen. Raises AssertionError where a law is broken. `quietly`: it is known what comes of it."""
+        self.woken = None
         getattr(self, f"_{choice[0]}")(scenario, *choice[1:])
         self._hear()
         self._lease()
         if quietly:
             return
-        self.tracks = {key: track for key, track in self.tracks.items() if self._under_way(*key)}
         self._lawful()
         if not self.passing:
             self.world.api.history.deeds.clear()
@@ -206,11 +212,6 @@ class Scene(People):
         if others and not self.left.get("overlap") and not first.running and first.name not in self.frozen:
             self.world.crash(first)
 
-    def look(self) -> int:
-        """Its digest."""
-        self.seen = digest(self)
-        return self.seen.whole
-
     def _lawful(self) -> None:
         judge = Judge(self.world)
         if not self.violated:
@@ -221,15 +222,10 @@ class Scene(People):
     def _operator(self, name: str) -> Operator:
         return next(o for o in self.world.operators if o.name == name)
 
-    def _under_way(self, name: str, uid: str) -> bool:
-        return any(o.name == name and uid in o.running for o in self.world.operators)
-
     def _begin(self, scenario: Scenario, name: str, uid: str) -> None:
-        self.tracks[name, uid] = ((self.seen and self.seen.processes.get(name), self._now),)
         self._operator(name).begin(uid)
 
     def _go(self, scenario: Scenario, name: str, uid: str, fault: Any = None) -> None:
-        self.tracks[name, uid] += ((self.seen and self.seen.outside, fault, self._now),)
         self._operator(name).go_on(uid, fault)
 
     def _pass(self, scenario: Scenario, name: str, uid: str) -> None:
@@ -254,6 +250,7 @@ class Scene(People):
 
     def _thaw(self, scenario: Scenario, name: str) -> None:
         del self.frozen[name]
+        self.woken = name, next(iter(self._operator(name).running))
 
     def _second(self, scenario: Scenario) -> None:
         self.left["second"] -= 1
@@ -267,6 +264,9 @@ class Scene(People):
         if due is None:
             raise AssertionError("nothing is due")
         self.world.advance(due - self._now)
+        for operator, uid in self._on_the_wire():
+            if self._now >= self.frozen[operator.name] + self.world.api.flight:
+                operator.go_on(uid)
         for operator in self._awake():
             if self._now - (operator.kind._swept_at or 0.0) >= SWEEP:
                 operator.sweep()

@@ -1,0 +1,86 @@
+"""Every interleaving within small bounds, by the real reconciler; and that the explorer finds what is broken on purpose.
+
+`make explore` does the same within larger bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.engine.explore.explorer import Explorer
+from tests.engine.explore.scenarios import SCENARIOS
+from tests.engine.explore.telling import told
+
+from managed_agents_operator.engine import claiming, deletion, kickoff, ladder
+from managed_agents_operator.engine.terms import Terms
+from managed_agents_operator.engine.verdict import Allow, Release, Rest
+
+NAMED = {one.name: one for one in SCENARIOS}
+TESTED = [one for one in SCENARIOS if one.tested]
+
+
+@pytest.mark.parametrize("scenario", TESTED, ids=lambda one: one.name)
+def test_every_interleaving_keeps_the_laws(scenario):
+    report = Explorer(scenario.small).run()
+    assert report.violation is None, "\n".join(told(scenario.small, report.violation))
+    assert report.complete
+    assert report.judged > 1
+
+
+def broken(name, **bounds):
+    """What is found in a scenario within these bounds, as it is told."""
+    scenario = replace(NAMED[name], bounds=bounds)
+    violation = Explorer(scenario).run().violation
+    assert violation is not None
+    return "\n".join(told(scenario, violation)), violation
+
+
+def test_a_creation_that_is_not_searched_for_after_a_crash_is_found(monkeypatch):
+    monkeypatch.setattr(claiming, "searched", lambda v, report: ())
+    said, violation = broken("creation", crash=1)
+    assert "two living sessions of one resource" in violation.what
+    assert len(violation.choices) <= 12
+    assert "process-1 dies, another one starts" in said
+    assert "sesn_2: idle, of uid-1/1" in said
+
+
+def test_a_permit_that_lasts_too_long_is_found(monkeypatch):
+    monkeypatch.setattr(Terms, "permit_life", property(lambda terms: 1000.0))
+    said, violation = broken("two processes", freeze=1, second=1)
+    assert "two living sessions of one resource" in violation.what
+    assert "process-1 stands still" in said
+    assert said.index("sesn_1: ") < said.index("process-1 goes on after it stood still") < said.index("sesn_2: ")
+
+
+def test_first_events_that_are_sent_again_on_doubt_are_found(monkeypatch):
+    monkeypatch.setattr(kickoff, "_doubt", lambda v, id, tries: Allow({"tries": 2, "at": v.stamp}, kickoff.PENDING))
+    said, violation = broken("kick-off", lost=1)
+    assert "was told ['go', 'go']" in violation.what
+    assert "it is done, and the answer is lost" in said
+
+
+def test_a_resource_that_goes_before_its_session_has_ended_is_found(monkeypatch):
+    def hasty(v):
+        return Release(None) if v.deleting and v.guarded else None
+
+    rungs = tuple(hasty if rung is deletion.deletion else rung for rung in ladder.RUNGS)
+    monkeypatch.setattr(ladder, "RUNGS", rungs)
+    _, violation = broken("deletion", delete=1)
+    assert violation.at_rest
+    assert "was left behind" in violation.what
+
+
+def test_a_resource_that_waits_for_nothing_is_found(monkeypatch):
+    rungs = tuple((lambda v: Rest(None)) if rung is claiming.nothing_yet else rung for rung in ladder.RUNGS)
+    monkeypatch.setattr(ladder, "RUNGS", rungs)
+    _, violation = broken("creation")
+    assert violation.at_rest
+    assert "nothing is said" in violation.what
+
+
+def test_what_is_not_followed_any_more_is_told():
+    report = Explorer(NAMED["kick-off"], seconds=0.0).run()
+    assert not report.complete
+    assert report.troubles < 0
+    assert "states were not followed any more" in str(report)
