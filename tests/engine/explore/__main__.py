@@ -1,8 +1,9 @@
 """`make explore`: every interleaving within bounds, breadth first, with the shortest way to what goes wrong.
 
 CRASHES, LOST, REFUSED, EDITS, DELETIONS, WIPES, REPLACES, BACKUPS, RESTORES, FREEZES, PROCESSES and OUTSIDE say how
-often each may happen at the most; a scenario has its own bounds where nothing is said, and nothing happens in it that is
-none of its subject. MINUTES is what all of it may take, 60 unless it is given; ONLY="kick-off,deletion" names scenarios.
+often each may happen at the most; a scenario has its own bounds where nothing is said, and nothing happens in it that
+is none of its subject. MINUTES is what all of it may take, 60 unless it is given, fairly shared out among the
+scenarios; ONLY="kick-off,deletion" names those that are explored.
 """
 
 from __future__ import annotations

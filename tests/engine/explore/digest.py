@@ -203,7 +203,9 @@ def _operator(scene: Scene, operator: Operator, plain: Plain) -> tuple[Any, ...]
         newest = there.get(uid)
         same = newest is not None and newest["metadata"]["resourceVersion"] == cell.resource_version
         body = None if same else plain.of(cell.body)
-        cells.append((uid, body, plain.memory(cell.memory, cell.status), cell.cluster_tries, cell.gone, len(cell.tickets)))
+        cells.append(
+            (uid, body, plain.memory(cell.memory, cell.status), cell.cluster_tries, cell.gone, len(cell.tickets))
+        )
     return (
         tuple(cells),
         tuple(sorted(operator._ready)),
@@ -217,7 +219,20 @@ def _operator(scene: Scene, operator: Operator, plain: Plain) -> tuple[Any, ...]
     )
 
 
-OWN = (Operator, Reconciler, Scribe, Guardian, FakeKind, ClusterWriter, FakeApi, Cell, FakeTicket, FakeClock, Cluster, Link)
+OWN = (
+    Operator,
+    Reconciler,
+    Scribe,
+    Guardian,
+    FakeKind,
+    ClusterWriter,
+    FakeApi,
+    Cell,
+    FakeTicket,
+    FakeClock,
+    Cluster,
+    Link,
+)
 """What a pass only refers to, and is looked at elsewhere."""
 NAMES_OF_VERSION = frozenset({"version", "resource_version", "resourceVersion"})
 
@@ -251,7 +266,7 @@ def _variable(name: str, value: Any, version: str | None, plain: Plain) -> Any:
         return _resource(value, version, plain)
     if isinstance(value, Post):
         return plain.time(value.latest), value.arrived, value._workspace, plain.of(value._call)
-    if isinstance(value, FunctionType | MethodType | type) or isinstance(value, BaseException):
+    if isinstance(value, FunctionType | MethodType | type | BaseException):
         return value.__class__.__name__
     return plain.of(value)
 

@@ -26,7 +26,6 @@ from tests.engine.explore.scenarios import Scenario
 from tests.engine.explore.scene import Choice, Scene
 
 
-
 def _proxy(of: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(of)
 
@@ -36,7 +35,8 @@ copyreg.pickle(MappingProxyType, lambda proxy: (_proxy, (dict(proxy),)))
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state: a scene with no pass under way, and what happened since."""
+    """A state: a scene with no pass under way, and what happened since. Nothing is
+    saved where the scenario begins with a pass under way."""
 
     number: int
     troubles: int
@@ -47,7 +47,7 @@ class Node:
 
     def scene(self, scenario: Scenario) -> Scene:
         """As it was."""
-        scene = pickle.loads(self.saved)  # noqa: S301 - our own
+        scene = pickle.loads(self.saved) if self.saved else Scene(scenario)
         for choice in self.since:
             scene.take(choice, scenario, quietly=True)
         return scene
@@ -72,6 +72,8 @@ class Report:
     transitions: int = 0
     ends: int = 0
     judged: int = 0
+    doubled: int = 0
+    """States in which two sessions of one resource live."""
     troubles: int = -1
     depth: int = 0
     waiting: int = 0
@@ -95,9 +97,10 @@ class Report:
         )
 
     def __str__(self) -> str:
+        doubled = f"; two sessions lived in {self.doubled}" if self.doubled else ""
         left = f"time is over, {self.waiting} states were not followed any more"
         end = "a law is broken" if self.violation else "this is all of it" if self.complete else left
-        return f"{self.progress}; {end}"
+        return f"{self.progress}{doubled}; {end}"
 
 
 @dataclass
@@ -168,7 +171,7 @@ class Explorer:
             after = scene if place == len(choices) - 1 else node.scene(self.scenario)
             try:
                 after.take(choice, self.scenario)
-            except Exception as error:  # noqa: BLE001 - whatever goes wrong is what is looked for
+            except Exception as error:
                 raise Found(self._violation(error, node.number, choice)) from error
             self.report.transitions += 1
             yield self._met(after, node.number, choice, node)
@@ -187,9 +190,10 @@ class Explorer:
         self._first.setdefault(key, number)
         self._parents.append((parent, choice))
         self.report.states += 1
+        self.report.doubled += scene.doubled
         place = (number, self._most - sum(left), before.depth + 1 if before else 0, key)
-        if before is not None and scene.passing:
-            return Node(*place, before.saved, (*before.since, choice or ()))
+        if scene.passing:
+            return Node(*place, *((before.saved, (*before.since, choice or ())) if before else (b"", ())))
         return Node(*place, pickle.dumps(scene, 5), ())
 
     def _end(self, node: Node) -> None:
@@ -205,7 +209,7 @@ class Explorer:
                 self._judged.add(key)
                 self.report.judged += 1
                 judge_of(scene).at_the_end()
-        except Exception as error:  # noqa: BLE001 - the same
+        except Exception as error:
             raise Found(self._violation(error, number, None)) from error
 
     def _comes_to_rest(self) -> None:

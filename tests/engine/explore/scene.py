@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.engine.explore.scenarios import FAULTS, POSTS, Scenario
+from tests.engine.explore.scenarios import POSTS, Scenario, faults
 from tests.engine.world import judge_deeds
 from tests.engine.world.judge import Judge
 from tests.engine.world.people import People
@@ -45,6 +45,8 @@ class Scene(People):
         self.world.advance(1)
         self.act("a", "apply", scenario.spec)
         self._hear()
+        for choice in scenario.start:
+            self.take(choice, scenario)
 
     # what may happen
 
@@ -103,12 +105,12 @@ class Scene(People):
             yield ("second",)
 
     def _at_gate(self, name: str, uid: str) -> Iterator[Choice]:
-        at = self._operator(name).running[uid].at
+        at = self.operator(name).running[uid].at
         if self.left.get("crash"):
             yield ("crash", name)
         if self.left.get("freeze"):
             yield ("freeze", name)
-        for kind, fault in FAULTS(at, self.world.api.flight) if at is not None else ():
+        for kind, fault in faults(at, self.world.api.flight) if at is not None else ():
             if self.left.get(kind):
                 yield ("fault", name, uid, kind, fault)
 
@@ -212,6 +214,12 @@ class Scene(People):
         if others and not self.left.get("overlap") and not first.running and first.name not in self.frozen:
             self.world.crash(first)
 
+    @property
+    def doubled(self) -> bool:
+        """Whether two sessions of one resource live."""
+        uids = [session.made_for for session in self.world.api.living()]
+        return len(set(uids)) < len(uids)
+
     def _lawful(self) -> None:
         judge = Judge(self.world)
         if not self.violated:
@@ -219,18 +227,19 @@ class Scene(People):
             judge._first_events()
         judge_deeds.deeds(self.world)
 
-    def _operator(self, name: str) -> Operator:
+    def operator(self, name: str) -> Operator:
+        """The process of that name."""
         return next(o for o in self.world.operators if o.name == name)
 
     def _begin(self, scenario: Scenario, name: str, uid: str) -> None:
-        self._operator(name).begin(uid)
+        self.operator(name).begin(uid)
 
     def _go(self, scenario: Scenario, name: str, uid: str, fault: Any = None) -> None:
-        self._operator(name).go_on(uid, fault)
+        self.operator(name).go_on(uid, fault)
 
     def _pass(self, scenario: Scenario, name: str, uid: str) -> None:
         """A whole one, where nothing else may happen meanwhile."""
-        operator = self._operator(name)
+        operator = self.operator(name)
         operator.begin(uid)
         operator.finish(uid)
 
@@ -240,7 +249,7 @@ class Scene(People):
 
     def _crash(self, scenario: Scenario, name: str) -> None:
         self.left["crash"] -= 1
-        self.world.crash(self._operator(name))
+        self.world.crash(self.operator(name))
         if not self._awake():
             self.world.start()
 
@@ -250,14 +259,14 @@ class Scene(People):
 
     def _thaw(self, scenario: Scenario, name: str) -> None:
         del self.frozen[name]
-        self.woken = name, next(iter(self._operator(name).running))
+        self.woken = name, next(iter(self.operator(name).running))
 
     def _second(self, scenario: Scenario) -> None:
         self.left["second"] -= 1
         self.world.start()
 
     def _sweep(self, scenario: Scenario, name: str) -> None:
-        self._operator(name).sweep()
+        self.operator(name).sweep()
 
     def _time(self, scenario: Scenario) -> None:
         due = self._due()

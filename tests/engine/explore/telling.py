@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.engine.explore.explorer import Violation
@@ -36,35 +36,41 @@ def told(scenario: Scenario, violation: Violation) -> Iterator[str]:
 
 
 def _words(scene: Scene, scenario: Scenario, choice: Choice) -> str:
-    match choice:
-        case "begin" | "pass" as how, name, uid:
-            return f"{name} begins a pass over {uid}" + (" and ends it" if how == "pass" else "")
-        case "go", name, uid:
-            return f"{name} goes on"
-        case "fault", name, uid, kind, fault:
-            at = scene._operator(name).running[uid].at
-            said = LOST[at.done] if kind == "lost" else f"is refused ({fault})"
-            return f"{name}, {at.call}: {said}"
-        case "crash", name:
-            return f"{name} dies, another one starts"
-        case "freeze", name:
-            return f"{name} stands still"
-        case "thaw", name:
-            return f"{name} goes on after it stood still"
-        case "second",:
-            return "another process starts beside it"
-        case "sweep", name:
-            return f"{name} lists all sessions"
-        case "time",:
-            return "time goes by"
-        case "arrive", place:
-            return f"what was on its way arrives: {scene.world.api.late[place]._call.func.__name__}"
-        case "act", kind, place:
-            what, how = scenario.acts[kind][place]
-            return f"somebody: {what}" + ("" if how is None else f" {how}")
-        case "outside", how, id:
-            return f"somebody else: {how} {id}"
-    return str(choice)
+    kind, *more = choice
+    return SAID[kind].format(*more) if kind in SAID else _PARTICULAR[kind](scene, scenario, *more)
+
+
+SAID = {
+    "begin": "{} begins a pass over {}",
+    "pass": "{} begins a pass over {} and ends it",
+    "go": "{} goes on",
+    "crash": "{} dies, another one starts",
+    "freeze": "{} stands still",
+    "thaw": "{} wakes up after it stood still",
+    "second": "another process starts beside it",
+    "sweep": "{} lists all sessions",
+    "time": "time goes by",
+    "outside": "somebody else: {} {}",
+}
+
+
+def _fault(scene: Scene, scenario: Scenario, name: str, uid: str, kind: str, fault: str) -> str:
+    at = scene.operator(name).running[uid].at
+    if at is None:
+        return ""
+    return f"{name}, {at.call}: " + (LOST[at.done] if kind == "lost" else f"is refused ({fault})")
+
+
+def _arrival(scene: Scene, scenario: Scenario, place: int) -> str:
+    return f"what was on its way arrives: {scene.world.api.late[place]._call.func.__name__}"
+
+
+def _act(scene: Scene, scenario: Scenario, kind: str, place: int) -> str:
+    what, how = scenario.acts[kind][place]
+    return f"somebody: {what}" + ("" if how is None else f" {how}")
+
+
+_PARTICULAR: dict[str, Callable[..., str]] = {"fault": _fault, "arrive": _arrival, "act": _act}
 
 
 def _stands(scene: Scene, choice: Choice) -> str:
