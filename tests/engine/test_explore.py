@@ -12,9 +12,9 @@ from tests.engine.explore.explorer import Explorer
 from tests.engine.explore.scenarios import SCENARIOS
 from tests.engine.explore.telling import told
 
-from managed_agents_operator.engine import claiming, deletion, kickoff, ladder
+from managed_agents_operator.engine import claiming, deletion, kickoff, ladder, watching
 from managed_agents_operator.engine.terms import Terms
-from managed_agents_operator.engine.verdict import Allow, Release, Rest
+from managed_agents_operator.engine.verdict import Allow, Release, Report, Rest
 
 NAMED = {one.name: one for one in SCENARIOS}
 P, UID = "process-1", "uid-1"
@@ -100,6 +100,17 @@ def test_a_resource_that_waits_for_nothing_is_found(monkeypatch):
     _, violation = broken("creation")
     assert violation.at_rest
     assert "nothing is said" in violation.what
+
+
+def test_a_status_that_is_written_without_end_is_found(monkeypatch):
+    def restless(v):
+        return Rest(Report("Idle", f"it is {v.now}", "Synced", "as the spec says"), until=v.now + 1)
+
+    rungs = tuple(restless if rung is watching.rest else rung for rung in ladder.RUNGS)
+    monkeypatch.setattr(ladder, "RUNGS", rungs)
+    _, violation = broken("creation")
+    assert violation.at_rest
+    assert "passes and no end" in violation.what
 
 
 def test_what_is_not_followed_any_more_is_told():

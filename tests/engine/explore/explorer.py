@@ -33,6 +33,10 @@ def _proxy(of: dict[Any, Any]) -> MappingProxyType[Any, Any]:
 copyreg.pickle(MappingProxyType, lambda proxy: (_proxy, (dict(proxy),)))
 
 
+DEEP = 120
+"""Choices after which it is looked whether this comes to an end at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A state: a scene with no pass under way, and what happened since. Nothing is
@@ -166,6 +170,8 @@ class Explorer:
         scene = node.scene(self.scenario)
         if scene.at_rest and node.key not in self._ended:
             self._end(node)
+        elif node.depth and node.depth % DEEP == 0:
+            self._judge(node.number)
         choices = scene.choices(self.scenario)
         for place, choice in enumerate(choices):
             after = scene if place == len(choices) - 1 else node.scene(self.scenario)

@@ -124,7 +124,13 @@ class Scene(People):
             yield from (("outside", how, session.id) for how in scenario.outside)
 
     def _of_use(self, kind: str) -> bool:
-        """A pass writes once, at its end: no backup is another one in the middle of a pass."""
+        """A pass writes once, at its end: no backup is another one in the middle of a pass.
+
+        Traces are taken away after whatever was on its way has come (`people`): in that time a process has a first
+        look at each resource. What is taken away before that, nobody can know of.
+        """
+        if kind in ("wipe", "replace"):
+            return all(cell.memory.generation for o in self._awake() for cell in o.cells.values())
         return {"restore": bool(self.backups), "backup": not self.passing}.get(kind, True)
 
     def _arrivals(self) -> Iterator[Choice]:
