@@ -127,10 +127,13 @@ class Scene(People):
         """A pass writes once, at its end: no backup is another one in the middle of a pass.
 
         Traces are taken away after whatever was on its way has come (`people`): in that time a process has a first
-        look at each resource. What is taken away before that, nobody can know of.
+        look at each resource, and no call is on the wire for that long. What is taken away before that, nobody can
+        know of who starts then.
         """
         if kind in ("wipe", "replace"):
-            return all(cell.memory.generation for o in self._awake() for cell in o.cells.values())
+            met = all(cell.memory.generation for o in self._awake() for cell in o.cells.values())
+            gates = [r.at for o in self.world.operators for r in o.running.values() if r.at]
+            return met and not any(at.call.endswith(" sent") for at in gates)
         return {"restore": bool(self.backups), "backup": not self.passing}.get(kind, True)
 
     def _arrivals(self) -> Iterator[Choice]:
