@@ -66,6 +66,10 @@ chaos: setup ## Break all that can break, CYCLES=200 times with SEED, and look w
 	@$(BIN)/managed-agents-local assets > /dev/null
 	@$(BIN)/python -m tests.chaos
 
+.PHONY: explore
+explore: setup ## Go through every interleaving within CRASHES=2 LOST=2 EDITS=2 and so on, for MINUTES=60
+	@$(BIN)/python -m tests.engine.explore
+
 .PHONY: lint
 lint: setup ## Check format, style, types, layers and that generated files are current
 	@$(BIN)/ruff format --check --quiet . || { echo "Run '$(BIN)/ruff format'" >&2; exit 1; }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.world.play import EVENTS, SPEC, begun, claim_of, one_session
+from tests.engine.world.play import EVENTS, SPEC, begun, claim_of, one_session, until
 
 
 @pytest.mark.parametrize("status", [True, False])
@@ -78,3 +78,34 @@ def test_terminal_and_wiped_is_still_terminal(world):
     world.settle()
     assert world.condition("a")["reason"] == "ArchivedOutside"
     assert world.api.creations == 1
+
+
+def test_replaced_by_its_manifest_while_another_process_searches(world, operator):
+    """The claim of the one that died is known to this process alone, and its POST may still arrive."""
+    world.api.list_lag, world.api.flight = 20.0, 55.0
+    uid = begun(world)
+    until(operator, uid, "create sent", done=False)
+    world.crash(operator)
+    searching = world.start()
+    world.run()
+    searching.sweep()
+    assert world.condition("a")["reason"] == "Searching"
+    world.advance(56)
+    world.cluster.replace("a")
+    one_session(world)
+    assert world.api.creations == 1
+
+
+def test_a_claim_that_is_taken_away_alone_does_not_come_back(world, operator):
+    """That is what a message tells people to do: the search goes on by the uid."""
+    uid = begun(world)
+    until(operator, uid, "create sent", done=False)
+    world.crash(operator)
+    world.start()
+    world.run()
+    first = claim_of(world)
+    world.cluster.annotate("a", claim=None)
+    world.run()
+    assert "managedagents.dev/claim" not in world.cluster.objects["a"]["metadata"]["annotations"]
+    one_session(world)
+    assert claim_of(world) != first

@@ -10,8 +10,9 @@ from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 
-from managed_agents_operator.api.session import CLAIM_ANNOTATION, RECONCILE_ANNOTATION, Session
+from managed_agents_operator.api.session import CLAIM_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION, Session
 from managed_agents_operator.api.status import SessionStatus
+from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import Sight
 from managed_agents_operator.engine.looks import (
@@ -62,7 +63,7 @@ def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
     meta, status = resource.metadata, resource.status
     if memory.generation == 0:
         memory = found(memory, status, now)
-    memory = _met_claim(memory, meta.annotations.get(CLAIM_ANNOTATION), now)
+    memory = _met_claim(_bereft(memory, resource), meta.annotations.get(CLAIM_ANNOTATION), now)
     wish = meta.annotations.get(RECONCILE_ANNOTATION)
     if wish is None or wish == status.last_handled_reconcile_at:
         memory = changed(memory, asked=None)
@@ -83,6 +84,22 @@ def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
 def _listed_at(sight: Sight) -> float:
     """When the newest began of the listings that were ordered, and came."""
     return max(sight.uploads_at, sight.search.began_at if sight.search is not None else sight.uploads_at)
+
+
+def _bereft(memory: Memory, resource: Session) -> Memory:
+    """`kubectl replace` took away finalizer and claim at once: of the claim this process alone may know by now.
+
+    A session may be on its way for it, so it goes back like that of an unanswered POST. Who removes the claim alone
+    means it.
+    """
+    meta, status = resource.metadata, resource.status
+    if memory.claim_text is None or FINALIZER in meta.finalizers or CLAIM_ANNOTATION in meta.annotations:
+        return memory
+    claim, creation = Claim.parse(memory.claim_text), status.creation
+    if claim is None or claim.uid != meta.uid or claim.adopts or status.id is not None or memory.unanswered is not None:
+        return memory
+    refused = creation is not None and (creation.by, creation.at) == (claim.by, claim.at)
+    return memory if refused or memory.settled == memory.claim_text else replace(memory, unanswered=claim)
 
 
 def _met_claim(memory: Memory, text: str | None, now: float) -> Memory:

@@ -66,7 +66,7 @@ class Memory:
     settled: str | None = None
     """The claim (whole annotation) of which this process knows that it made nothing."""
     unanswered: Claim | None = None
-    """The claim of a POST of ours whose outcome is unknown."""
+    """The claim of a POST whose outcome is unknown: of ours, or of another process if somebody took the claim away."""
     permit: Permit | None = None
     created: Created | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -6,7 +6,6 @@ is what people do to it; `ClusterWriter` is how one process reads and writes it,
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -19,6 +18,16 @@ from tests.engine.world.sources import Sources
 from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone, WriteConflict, WriteRefused
 
 NAMESPACE = "team"
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of what came from JSON, in a tenth of the time that `copy` takes for it."""
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is dict or isinstance(value, Mapping):
+        return {key: copied(one) for key, one in value.items()}
+    return [copied(one) for one in value] if kind is list or kind is tuple else value
 
 
 def merged(target: Any, patch: Any) -> Any:
@@ -67,7 +76,7 @@ class Cluster:
 
     def put(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Store it as its next version."""
-        stored = copy.deepcopy(dict(body))
+        stored = copied(dict(body))
         stored["metadata"]["resourceVersion"] = str(next(self._versions))
         self.objects[name] = stored
         self.chronicle.saw(stored)
@@ -89,7 +98,7 @@ class Cluster:
 
     def edit(self, name: str, **fields: Any) -> None:
         """Change fields of spec; None takes one away."""
-        body = copy.deepcopy(self.objects[name])
+        body = copied(self.objects[name])
         spec = {k: v for k, v in {**body["spec"], **fields}.items() if v is not None}
         if spec != body["spec"]:
             body["spec"] = spec
@@ -98,14 +107,14 @@ class Cluster:
 
     def annotate(self, name: str, **annotations: str | None) -> None:
         """Set annotations of ours (without their prefix); None takes one away."""
-        body = copy.deepcopy(self.objects[name])
+        body = copied(self.objects[name])
         named = {f"managedagents.dev/{k.replace('_', '-')}": v for k, v in annotations.items()}
         body["metadata"]["annotations"] = merged(body["metadata"]["annotations"], named)
         self.put(name, body)
 
     def replace(self, name: str) -> None:
         """`kubectl replace` with the manifest as people have it: finalizers and annotations of ours are gone."""
-        body = copy.deepcopy(self.objects[name])
+        body = copied(self.objects[name])
         body["metadata"]["annotations"] = {}
         body["metadata"].pop("finalizers", None)
         self._put_or_remove(name, body)
@@ -115,14 +124,14 @@ class Cluster:
 
     def wipe_status(self, name: str) -> None:
         """What a restore or a mistaken replace of the status leaves."""
-        body = copy.deepcopy(self.objects[name])
+        body = copied(self.objects[name])
         body["status"] = {"observedGeneration": -1}
         self.chronicle.forget(body["metadata"]["uid"])
         self.put(name, body)
 
     def delete(self, name: str) -> None:
         """`kubectl delete`: at once without finalizers, else when the last one is gone."""
-        body = copy.deepcopy(self.objects[name])
+        body = copied(self.objects[name])
         if not body["metadata"].get("finalizers"):
             self.lost.append(self.objects.pop(name))
             return
@@ -137,11 +146,11 @@ class Cluster:
     def restore(self, name: str, backup: Mapping[str, Any], *, status: bool) -> str:
         """Make it again from a backup: another uid, the annotations as they were."""
         uid = self.apply(name, backup["spec"], backup["metadata"].get("annotations"))
-        body = copy.deepcopy(self.objects[name])
+        body = copied(self.objects[name])
         if finalizers := backup["metadata"].get("finalizers"):
             body["metadata"]["finalizers"] = list(finalizers)
         if status:
-            body["status"] = copy.deepcopy(backup["status"])
+            body["status"] = copied(backup["status"])
         self.chronicle.forget(uid)
         self.put(name, body)
         return uid
@@ -153,7 +162,7 @@ class Cluster:
             raise ObjectGone(f"{name} not found")
         if body["metadata"]["resourceVersion"] != version:
             raise WriteConflict(f"{name} has been modified")
-        after = copy.deepcopy(body)
+        after = copied(body)
         if status:
             after["status"] = merged(body.get("status") or {}, patch["status"])
             if len(repr(after["status"])) > self.largest:
@@ -162,12 +171,12 @@ class Cluster:
             after["metadata"] = merged(body["metadata"], patch["metadata"])
         after["metadata"]["resourceVersion"] = version
         if after == body:
-            return copy.deepcopy(body)
+            return copied(body)
         added = set(after["metadata"].get("finalizers") or ()) - set(body["metadata"].get("finalizers") or ())
         if added and "deletionTimestamp" in body["metadata"]:
             raise WriteRefused(422, "no new finalizers can be added if the object is being deleted")
         self.writes += 1
-        return copy.deepcopy(self._put_or_remove(name, after))
+        return copied(self._put_or_remove(name, after))
 
     def _put_or_remove(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         stored = self.put(name, body)
@@ -199,10 +208,10 @@ class ClusterWriter:
     async def read(self, namespace: str, name: str) -> dict[str, Any] | None:
         if await gate("read", done=False):
             raise ClusterUnreachable("the API server does not answer")
-        return copy.deepcopy(self._cluster.objects.get(name)) if namespace == NAMESPACE else None
+        return copied(self._cluster.objects.get(name)) if namespace == NAMESPACE else None
 
     async def list_pages(self, limit: int = 500) -> AsyncIterator[list[dict[str, Any]]]:
-        yield [copy.deepcopy(body) for body in self._cluster.objects.values()]
+        yield [copied(body) for body in self._cluster.objects.values()]
 
     async def _patch(
         self, call: str, name: str, patch: Mapping[str, Any], version: str, *, status: bool

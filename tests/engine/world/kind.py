@@ -7,6 +7,7 @@ Plays the part of the session kind; what it knows without asking is in `outlook`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from tests.engine.world.api import FakeApi, Missing
@@ -70,7 +71,8 @@ class FakeKind(Contents):
 
     def ticket(self, resource: Session, *, creates: bool, look: bool, ring: Callable[[], None]) -> FakeTicket:
         ticket = FakeTicket(ring, granted=self._api.open)
-        self._waiting.append(ticket)
+        if not ticket.granted:
+            self._waiting.append(ticket)
         return ticket
 
     def grant(self) -> None:
@@ -175,14 +177,14 @@ class FakeKind(Contents):
         budget = spec.budget.max_list_cost.amount if spec.budget and spec.budget.max_list_cost else None
         tools = tuple((spec.agent.overrides and spec.agent.overrides.tools) or ())
         wish = (spec.agent.id, spec.title, pairs, spec.environment.id, mounts, budget, tools)
-        answer = await self._post("create", still, lambda: self._api.create(*wish))
+        answer = await self._post("create", still, partial(self._api.create, *wish))
         if isinstance(answer, Failure):
             return answer
         return Made(self.put(answer), {name: version for name, (_, version) in tokens.items()})
 
     async def send(self, resource: Session, id: str, still: Callable[[], bool]) -> Sent | Failure:
         events = [(e.type, e.text or "") for e in resource.spec.initial_events]
-        answer = await self._post("send", still, lambda: self._api.send(id, events))
+        answer = await self._post("send", still, partial(self._api.send, id, events))
         return answer if isinstance(answer, Failure) else Sent(tuple(answer), self._clock.stamp())
 
     async def update(self, id: str, changes: Changes) -> Remote | Failure:

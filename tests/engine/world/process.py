@@ -5,13 +5,13 @@ Plays the part of the keeper: newest body wins, one pass at a time for each reso
 
 from __future__ import annotations
 
-import copy
+import random
 from collections.abc import Callable
 
 from tests.engine.world.api import FakeApi
 from tests.engine.world.bridge import Kind
 from tests.engine.world.clock import FakeClock
-from tests.engine.world.cluster import Cluster, ClusterWriter, Quiet
+from tests.engine.world.cluster import Cluster, ClusterWriter, Quiet, copied
 from tests.engine.world.gates import Fault, Gate, Running
 from tests.engine.world.inventory import CLUSTER_ID, refers_to
 
@@ -34,6 +34,7 @@ class Operator:
         clock: FakeClock,
         terms: Terms,
         trouble: Callable[[Operator, Gate], Fault | None],
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
         self._trouble = trouble
@@ -57,6 +58,7 @@ class Operator:
             Process(name, CLUSTER_ID, clock.wall()),
             terms,
             self.ring,
+            jitter,
         )
 
     def __repr__(self) -> str:
@@ -72,10 +74,10 @@ class Operator:
         for uid, body in there.items():
             cell = self.cells.get(uid)
             if cell is None:
-                self.cells[uid] = Cell(uid, copy.deepcopy(body))
+                self.cells[uid] = Cell(uid, copied(body))
                 self.ring(uid)
             elif int(body["metadata"]["resourceVersion"]) > int(cell.resource_version) and uid not in self.running:
-                cell.body = copy.deepcopy(body)
+                cell.body = copied(body)
                 self.ring(uid)
         for uid in self.cells.keys() - there.keys():
             self.cells[uid].gone = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,13 +39,14 @@ class Trouble:
 
 
 class World:
-    """Begins with one process."""
+    """Begins with one process. `jitter` is what pauses of the processes are stretched by, 0 to 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self.clock = FakeClock()
         self.cluster = Cluster(self.clock)
         self.api = FakeApi(self.clock)
         self._started = 0
+        self._jitter = jitter
         self.armed: list[Trouble] = []
         self.operators: list[Operator] = []
         self.start()
@@ -52,7 +54,8 @@ class World:
     def start(self) -> Operator:
         """One more process."""
         self._started += 1
-        operator = Operator(f"process-{self._started}", self.cluster, self.api, self.clock, TERMS, self._trouble)
+        name, around = f"process-{self._started}", (self.cluster, self.api, self.clock)
+        operator = Operator(name, *around, TERMS, self._trouble, self._jitter)
         operator.watch()
         self.operators.append(operator)
         for one in self.operators if len(self.operators) > 1 else ():
