@@ -124,15 +124,15 @@ async def test_a_pod_reads_its_token_again(server, tmp_path, monkeypatch):
 async def test_the_frameworks_session_has_credentials_that_renew_themselves(server, cluster, kubeconfig):
     answers = []
     server.says((200, {}))
-    async with cluster.session(on_answer=lambda: answers.append(1)) as session:
+    async with cluster.session(on_answer=lambda path, query: answers.append((path, dict(query)))) as session:
         async with session.get(f"{cluster.server}/x"):
             pass
         cluster._configuration.api_key["BearerToken"] = "Bearer second"
-        async with session.get(f"{cluster.server}/x"):
+        async with session.get(f"{cluster.server}/x?watch=true"):
             pass
     tokens = [headers["Authorization"] for _, _, headers, _ in server.requests]
     assert tokens == ["Bearer first", "Bearer second"]
-    assert len(answers) == 2
+    assert answers == [("/x", {}), ("/x", {"watch": "true"})]
 
 
 PROXIES = [

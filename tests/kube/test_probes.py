@@ -42,7 +42,7 @@ PHASES = [
 async def test_ready_is_who_does_its_part(health, phase, answered, status):
     health.phase = phase
     if answered:
-        health.answered()
+        health.answered("a")
     async with Probes(0, health) as probes, aiohttp.ClientSession(f"http://127.0.0.1:{probes.port}") as http:
         async with http.get("/readyz") as answer:
             assert answer.status == status
@@ -55,7 +55,7 @@ async def test_ready_is_who_does_its_part(health, phase, answered, status):
 
 
 async def test_alive_is_who_has_nothing_grown_too_old(health, clock):
-    health.answered()
+    health.answered("a")
     health.watch("sweep", lambda: 5.04, 10)
     health.watch("event", lambda: 10**6)
     health.watch("queue", lambda: None, 10)
@@ -73,7 +73,7 @@ async def test_alive_is_who_has_nothing_grown_too_old(health, clock):
         clock.now += 1
         async with http.get("/healthz") as answer:
             assert (answer.status, (await answer.json())["checks"]["watch"]["ok"]) == (503, False)
-        health.answered()
+        health.answered("a")
         health.watch("sweep", lambda: 11, 10)
         async with http.get("/healthz") as answer:
             assert (answer.status, (await answer.json())["checks"]["sweep"]["ok"]) == (503, False)
