@@ -13,9 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import yaml
 from aiohttp import web
 
 BEFORE = ("drop", "hold", "delay", "answer", "kill")
@@ -90,6 +92,13 @@ class Proxy:
         rule = Rule(act, method, path, **more)
         self._loop.call_soon_threadsafe(self._rules.append, rule)
         return rule
+
+    def detour(self, kubeconfig: Path, path: Path) -> Path:
+        """Write a kubeconfig with the rights of another one, and its cluster by this way."""
+        told = yaml.safe_load(kubeconfig.read_text())
+        told["clusters"][0]["cluster"] = {"server": self.url}
+        path.write_text(yaml.safe_dump(told))
+        return path
 
     def clear(self) -> None:
         """Mend all of it; what is held goes on."""
