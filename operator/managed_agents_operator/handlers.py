@@ -61,17 +61,17 @@ def register(
     cluster: Cluster,
     *,
     streams: int = 1,
-    on_answer: Callable[[str], None] = lambda _: None,
+    on_answer: Callable[[str, bool], None] = lambda *_: None,
 ) -> None:
     """Hang a bell at each kind (group, version, plural) and lend the framework our way to the cluster.
 
     `streams` is how many watches it will hold open, one for each namespace or one for all; `on_answer` is told
-    the path of each watch that the API server answers: a new watch counts, an event in it does not.
+    the path of each watch that the API server answers, and whether it grants it: an event in one does not count.
     """
 
-    def answered(path: str, query: Mapping[str, str]) -> None:
+    def answered(path: str, query: Mapping[str, str], status: int) -> None:
         if "watch" in query:
-            on_answer(path)
+            on_answer(path, status < 300)
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:

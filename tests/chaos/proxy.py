@@ -69,6 +69,8 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy {name}", daemon=True)
         self._rules: list[Rule] = []
         self._began = time.monotonic()
+        self._whole = asyncio.Event()
+        self._whole.set()
         self.trace: list[str] = []
         """Every hit: when, on which request, and what was done."""
         self.url = ""
@@ -100,6 +102,10 @@ class Proxy:
         path.write_text(yaml.safe_dump(told))
         return path
 
+    def partition(self) -> None:
+        """Nothing passes any more, either way, and nobody is told: neither of what is under way nor of what comes."""
+        self._loop.call_soon_threadsafe(self._whole.clear)
+
     def clear(self) -> None:
         """Mend all of it; what is held goes on."""
         self._loop.call_soon_threadsafe(self._forget)
@@ -109,6 +115,7 @@ class Proxy:
         return len(self.trace)
 
     def _forget(self) -> None:
+        self._whole.set()
         for rule in self._rules:
             rule.released.set()
         self._rules.clear()
@@ -142,6 +149,7 @@ class Proxy:
 
     async def _carry(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        await self._whole.wait()
         rules = (one for one in self._rules if one.applies(request.method, request.path_qs))
         rule = next(rules, Rule("", "", ""))
         if rule.act:
@@ -152,6 +160,7 @@ class Proxy:
         if "watch=" in request.query_string and request.method == "GET":
             return await self._stream(request, body)
         status, headers, answer = await self._forward(request, body)
+        await self._whole.wait()
         if rule.act == "twice":
             status, headers, answer = await self._forward(request, body)
         if rule.act in AFTER and (instead := await self._after(request, rule, status, headers, answer)):
@@ -215,6 +224,7 @@ class Proxy:
             response = web.StreamResponse(status=answer.status, headers=_carried(answer.headers))
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
+                await self._whole.wait()
                 await response.write(chunk)
             return response
 

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.e2e
 
 SAMPLES = Path(__file__).parents[2] / "deploy" / "samples"
 NAME, NAMESPACE = "managed-agents-operator", "managed-agents-system"
+LEASES = "coordination.k8s.io"
 LEADING = {"MANAGED_AGENTS_LEADER_ELECTION": "true"}
 
 
@@ -113,3 +114,68 @@ def test_a_life_uses_every_right_and_lacks_none(scene, detour, installed, tmp_pa
     refused = sorted({f"{one.verb} {one.resource}" for one in asked if one.code == 403})
     rights = [right for role in granted().values() for right in role]
     assert (unused(rights, asked), refused) == ([], [])
+
+
+ABSENT = [
+    (["watch sessions of managedagents.dev"], {}, "the framework's, which tries again"),
+    (["patch sessions/status of managedagents.dev"], {}, "what was done can't be said"),
+    ([f"create leases of {LEASES}"], LEADING, "nobody ever leads"),
+    (["list connections of managedagents.dev"], {}, "it does not begin without knowing them"),
+    (["list secrets", "get secrets"], {}, "keys, and that they changed"),
+    (
+        [
+            "create events of events.k8s.io",
+            "patch connections/status of managedagents.dev",
+            f"update leases {NAME} of {LEASES}",
+        ],
+        LEADING,
+        "each is told for itself, and who leads can't go on leading",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def world(opened, tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("trouble")) as scene:
+        yield scene
+
+
+@pytest.fixture
+def trouble(world):
+    """A scene in which something of everything is to be done, and nothing of it was."""
+    one = world.connection("one", apiKeySecretRef={"name": "none", "key": "apiKey"})
+    world.apply(one, world.connection(), world.secret("key", apiKey=world.world.simulator.key))
+    world.apply(world.session("wrong", agent={"id": "agent_nobody"}), world.session("right"))
+    yield world
+    world.kill()
+    world.world.remove_resources()
+
+
+@pytest.mark.parametrize(("missing", "env", "reason"), ABSENT, ids=[reason for *_, reason in ABSENT])
+def test_a_right_that_is_missing_is_told(trouble, missing, env, reason):
+    rights = [right for role in granted().values() for right in role]
+    left = [right for right in rights if str(right) not in missing]
+    assert len(left) == len(rights) - len(missing), "they are all there to be taken away"
+    config = account(trouble, f"short-of-{len(missing)}-{missing[0].replace(' ', '-').replace('/', '-')}", left)
+    trouble.kubectl("delete", "lease", NAME, "-n", NAMESPACE, "--ignore-not-found")
+    operator = trouble.world.start_operator(FAST | env | {"KUBECONFIG": str(config)}, wait=False)
+    for right in missing:
+        verb, resource = right.split()[:2]
+        operator.process.wait_for_line(f'cannot {verb} resource "{resource}"')
+
+
+def account(scene, name, rights):
+    """A kubeconfig of an account with just these."""
+    meta, api = {"name": name}, "rbac.authorization.k8s.io"
+    scene.apply(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta | {"namespace": NAMESPACE}},
+        {"apiVersion": f"{api}/v1", "kind": "ClusterRole", "metadata": meta, "rules": list(map(as_rule, rights))},
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": api, "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}],
+        },
+    )
+    return scene.world.cluster.service_account(NAMESPACE, name)

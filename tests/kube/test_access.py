@@ -124,7 +124,9 @@ async def test_a_pod_reads_its_token_again(server, tmp_path, monkeypatch):
 async def test_the_frameworks_session_has_credentials_that_renew_themselves(server, cluster, kubeconfig):
     answers = []
     server.says((200, {}))
-    async with cluster.session(on_answer=lambda path, query: answers.append((path, dict(query)))) as session:
+    async with cluster.session(
+        on_answer=lambda path, query, status: answers.append((path, dict(query), status))
+    ) as session:
         async with session.get(f"{cluster.server}/x"):
             pass
         cluster._configuration.api_key["BearerToken"] = "Bearer second"
@@ -132,7 +134,7 @@ async def test_the_frameworks_session_has_credentials_that_renew_themselves(serv
             pass
     tokens = [headers["Authorization"] for _, _, headers, _ in server.requests]
     assert tokens == ["Bearer first", "Bearer second"]
-    assert answers == [("/x", {}), ("/x", {"watch": "true"})]
+    assert answers == [("/x", {}, 200), ("/x", {"watch": "true"}, 200)]
 
 
 PROXIES = [

@@ -123,14 +123,20 @@ class Lease:
 
     async def renew(self) -> None:
         """Keeps the Lease; returns when it is lost, and only then."""
+        told = ""
         while self.held:
             await self._pause()
             left = self._renewed + self._renew_within - self._clock()
             # Cancelled tries may still arrive: they renew what this process ends itself for.
-            with contextlib.suppress(ClusterError, TimeoutError):
+            try:
                 async with asyncio.timeout(max(0.0, left)):
                     if not await self._try():
                         break
+            except (ClusterError, TimeoutError) as e:
+                if told != (told := str(e) or "no answer in time"):
+                    log.warning("The Lease could not be renewed: %s", told)
+            else:
+                told = ""
         LEADING.set(0)
         log.error("The Lease %s/%s is lost", self._namespace, NAME)
 

@@ -43,6 +43,7 @@ class Health:
         self._watch_bound = watch_bound
         self._clock = clock
         self._answered: dict[str, float] = {}
+        self._granted: set[str] = set()
         self.expect(1)
         self._ages: dict[str, tuple[Age, float | None]] = {}
 
@@ -50,9 +51,14 @@ class Health:
         """So many watches are to be answered from now on."""
         self._watches, self._expected_since = watches, self._clock()
 
-    def answered(self, watch: str) -> None:
-        """The API server has just answered the framework when it asked for this watch."""
+    def answered(self, watch: str, granted: bool) -> None:
+        """The API server has just answered the framework when it asked for this watch.
+
+        One that is refused is no watch, but nothing that a restart would mend.
+        """
         self._answered[watch] = self._clock()
+        if granted:
+            self._granted.add(watch)
 
     def watch(self, name: str, age: Age, bound: float | None = None) -> None:
         """Show this age from now on; past `bound` seconds it is not well any more."""
@@ -68,7 +74,7 @@ class Health:
 
     def ready(self) -> dict[str, Check]:
         """Whether this process does its part: working, with every watch, or standing by."""
-        ready = self.phase == "standby" or (self.phase == "working" and len(self._answered) >= self._watches)
+        ready = self.phase == "standby" or (self.phase == "working" and len(self._granted) >= self._watches)
         return {"phase": Check(ok=ready, note=self.phase)}
 
     def _watch_age(self) -> float | None:
