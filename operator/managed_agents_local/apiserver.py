@@ -58,10 +58,10 @@ class ApiServer:
             else:
                 return
 
-    def stop(self) -> None:
-        """End it; nothing happens if it does not run."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """End it, and what is still open after so many seconds; nothing happens if it does not run."""
         if self._process:
-            self._process.stop(STOP_SECONDS)
+            self._process.stop(seconds)
             self._process = None
 
     def fallen(self) -> str | None:

@@ -7,6 +7,7 @@ node: objects are stored, checked and watched, and nothing else happens to them.
 import secrets
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,7 +24,7 @@ class ControlPlane(Cluster):
 
     `directory` keeps logs, keys and kubeconfig and is left behind; without one a temporary folder is used, which is
     removed at the end unless the start failed. `assets_directory` holds the binaries; found or built when None.
-    Data does not survive `stop`; it survives `restart_apiserver`.
+    Data does not survive `stop`; it survives `restart_apiserver`, and in the folder of a `backup`.
     """
 
     def __init__(self, directory: Path | None = None, *, assets_directory: Path | None = None) -> None:
@@ -81,6 +82,26 @@ class ControlPlane(Cluster):
     def restart_apiserver(self) -> None:
         """Every watch and connection ends; data, address and keys stay. Raises processes.NotReady."""
         self.stop_apiserver()
+        self.start_apiserver()
+
+    def backup(self, to: Path) -> None:
+        """Keep all objects as they are now in a new folder; both processes start anew. Raises processes.NotReady."""
+        self._pause(lambda: shutil.copytree(self._etcd.data, to))
+
+    def restore(self, source: Path) -> None:
+        """Put all objects back to what `backup` kept. Raises processes.NotReady."""
+
+        def put_back() -> None:
+            shutil.rmtree(self._etcd.data)
+            shutil.copytree(source, self._etcd.data)
+
+        self._pause(put_back)
+
+    def _pause(self, between: Callable[[], object]) -> None:
+        self._apiserver.stop(seconds=0.5)
+        self._etcd.stop()
+        between()
+        self._etcd.start()
         self.start_apiserver()
 
     def fallen(self) -> str | None:

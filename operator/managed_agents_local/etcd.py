@@ -26,7 +26,7 @@ class Etcd:
         """Where clients connect, once started."""
 
     def start(self) -> None:
-        """Start it and wait until it is healthy. Raises processes.NotReady."""
+        """Start it on the data that is there, and wait until it is healthy. Raises processes.NotReady."""
         for left in reversed(range(TRIES)):
             process = self._launch()
             try:
@@ -40,7 +40,7 @@ class Etcd:
     def stop(self) -> None:
         """End it; nothing happens if it does not run."""
         if self._process:
-            # Its data goes with it, so there is nothing to wait for.
+            # Nothing needs to reach the disk, so there is nothing to wait for.
             self._process.kill()
             self._process = None
 

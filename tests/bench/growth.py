@@ -7,7 +7,7 @@ import time
 
 from tests.bench.meter import Meter, megabytes
 from tests.bench.stage import LIFTED, say
-from tests.bench.table import Row, spread
+from tests.bench.table import Grown, quantile, spread
 
 QUIET_SECONDS, STEADY_SECONDS, RESTART_SECONDS = 10.0, 130.0, 30.0
 SOME = 50
@@ -21,10 +21,8 @@ class Growth:
 
     def __init__(self, world, crowd):
         self.world, self.crowd, self.meter = world, crowd, Meter(world)
-        self.rows = []
+        self.rows = {}
         self.bare = megabytes(self.meter.pid)
-        self._costs = {}
-        """What grows, by what it is, then by size."""
 
     async def run(self, sizes):
         """All of it, at one size after the other."""
@@ -34,11 +32,11 @@ class Growth:
                 say(f"{size} sessions: {what.__name__}")
                 await (what(size, already) if what == self.burst else what(size))
             already = size
-        self._compare()
-        return self.rows
+        return list(self.rows.values())
 
-    def _row(self, size, what, bar, figure, met=None):
-        self.rows.append(Row(f"{size:,}: {what}", bar, figure, met))
+    def _row(self, size, what, bar, figure, grows, met=None):
+        """`grows` is what would be ten times as much at ten times the size, were it linear."""
+        self.rows.setdefault(what, Grown(what, bar)).add(size, figure, grows, met)
 
     async def burst(self, size, already):
         """So many at once, with the quota of creations lifted."""
@@ -49,15 +47,17 @@ class Growth:
         await asyncio.sleep(1)
         cost, count = self.meter.since(before), len(names)
         posts, writes = cost.calls["POST /v1/sessions"], cost.written
-        more = ", ".join(f"{n} {what}" for what, n in cost.calls.items() if what != "POST /v1/sessions")
-        self._row(size, "writes from apply to Ready", "2 each", f"{writes / count:.2f}", writes <= 2 * count)
-        self._row(size, "bytes of them", "", f"{cost.bytes / count:.0f} each")
-        self._row(size, f"POSTs for {count:,} sessions", "1 each", f"{posts}", posts == count)
-        self._row(size, "other calls meanwhile", "", more or "0")
-        self._row(size, f"burst of {count:,}", ">= 50 sessions/s", f"{count / (ended - began):.0f} sessions/s")
-        each = 1000 * cost.cpu / count
-        self._row(size, "CPU of it", "<= 8 ms a session", f"{each:.1f} ms a session")
-        self._costs.setdefault("CPU of a burst", {})[size] = cost.cpu / count * size
+        whole = size / count
+        self._row(
+            size, "writes from apply to Ready", "2 each", f"{writes / count:.2f}", writes * whole, writes <= 2 * count
+        )
+        self._row(size, "bytes of them, each", "", f"{cost.bytes / count:.0f}", cost.bytes * whole)
+        self._row(size, "POSTs", "1 each", f"{posts / count:.2f}", posts * whole, posts == count)
+        others = sum(n for what, n in cost.calls.items() if what != "POST /v1/sessions")
+        self._row(size, "listings meanwhile", "", f"{others}", others)
+        seconds = ended - began
+        self._row(size, "sessions a second", ">= 50", f"{count / seconds:.0f}", seconds * whole)
+        self._row(size, "CPU each", "<= 8 ms", f"{1000 * cost.cpu / count:.1f} ms", cost.cpu * whole)
 
     async def rest(self, size):
         """Nothing changes."""
@@ -71,22 +71,17 @@ class Growth:
         others = sum(n for what, n in cost.calls.items() if not what.endswith("page"))
         memory = megabytes(self.meter.pid, "VmHWM")
         share = 100 * cost.cpu / seconds
-        each = (memory - self.bare) / size * 1000
         minute = (pages + hot + others) * 60 / seconds
-        self._row(size, "writes while nothing changes", "0", f"{cost.written}", cost.written == 0)
-        self._row(size, f"pages of {PAGE} in {seconds:.0f} s", f"<= {allowed:.0f}", f"{pages}", pages <= allowed)
-        self._row(size, "calls a minute in all", "<= 300", f"{minute:.0f}", minute <= 300)
-        self._row(size, "calls but pages", "0", f"{others}", others == 0)
-        self._row(size, "CPU while nothing changes", "<= 3 % at 10,000", f"{share:.2f} % of a core")
+        written, grown = cost.written, memory - self.bare
+        self._row(size, "at rest: writes", "0", f"{written}", written, written == 0)
         self._row(
-            size,
-            "peak memory",
-            "<= 40 MB per 1,000",
-            f"{memory:.0f} MB, {self.bare:.0f} at the start: {each:.0f} MB per 1,000",
+            size, f"pages of {PAGE} in {seconds:.0f} s", "a whole sweep a minute", f"{pages}", pages, pages <= allowed
         )
-        self._costs.setdefault("CPU while nothing changes", {})[size] = share
-        self._costs.setdefault("memory", {})[size] = memory - self.bare
-        self._costs.setdefault("pages", {})[size] = pages
+        self._row(size, "calls a minute", "<= 300", f"{minute:.0f}", minute, minute <= 300)
+        self._row(size, "calls but pages", "0", f"{others}", others, others == 0)
+        self._row(size, "CPU", "<= 3 % of a core", f"{share:.2f} %", share)
+        each = f"{grown / size * 1000:.0f} for 1,000"
+        self._row(size, "peak memory", "<= 40 MB for 1,000", f"{memory:.0f} MB: {each}", grown)
 
     async def freshness(self, size):
         """Others change some sessions, one after the other; how long until status shows it."""
@@ -113,10 +108,12 @@ class Growth:
                 await asyncio.sleep(0.7)
             await asyncio.gather(*tasks)
         cost = self.meter.since(before)
-        self._row(size, "outside change to status, into running", "p50 <= 5 s, p99 <= 15 s", spread(into))
-        self._row(size, "out of running", "p50 <= 5 s, p99 <= 15 s", spread(out))
-        self._row(size, "another title", "<= 75 s", spread(titled))
-        self._row(size, "bytes of a status write", "", f"{cost.bytes / max(cost.written, 1):.0f}")
+        worst = [quantile(values, 0.99) for values in (into, out, titled)]
+        self._row(size, "seen outside: into running", "p50 <= 5 s, p99 <= 15 s", spread(into), worst[0])
+        self._row(size, "out of running", "p50 <= 5 s, p99 <= 15 s", spread(out), worst[1])
+        self._row(size, "another title", "<= 75 s", spread(titled), worst[2])
+        each = cost.bytes / max(cost.written, 1)
+        self._row(size, "bytes of a status write", "", f"{each:.0f}", each)
 
     async def restart(self, size):
         """The same process anew."""
@@ -127,16 +124,8 @@ class Growth:
         cost = self.meter.since(before)
         cpu = self.meter.read().cpu
         others = sum(n for what, n in cost.calls.items() if not what.endswith("page"))
-        self._row(size, "writes of a restart", "0", f"{cost.written}", cost.written == 0)
-        self._row(size, "calls but listings", "0", f"{others}", others == 0)
-        self._row(size, "CPU of a restart", "<= 10 s at 10,000", f"{cpu:.1f} s in {RESTART_SECONDS:.0f} s")
-        self._row(size, "its peak memory", "", f"{megabytes(self.meter.pid, 'VmHWM'):.0f} MB")
-        self._costs.setdefault("CPU of a restart", {})[size] = cpu
-
-    def _compare(self):
-        """What is worse than linear shows."""
-        for what, by_size in self._costs.items():
-            steps = zip(by_size.items(), list(by_size.items())[1:], strict=False)
-            for (small, little), (large, much) in steps:
-                figure = f"{much / max(little, 0.01):.1f} times"
-                self.rows.append(Row(f"{what}, {small:,} to {large:,}", f"<= {large / small:.0f} times", figure))
+        memory = megabytes(self.meter.pid, "VmHWM")
+        self._row(size, "a restart: writes", "0", f"{cost.written}", cost.written, cost.written == 0)
+        self._row(size, "calls but listings", "0", f"{others}", others, others == 0)
+        self._row(size, f"CPU in {RESTART_SECONDS:.0f} s", "<= 10 s", f"{cpu:.1f} s", cpu)
+        self._row(size, "peak memory after it", "", f"{memory:.0f} MB", memory - self.bare)

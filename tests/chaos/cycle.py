@@ -5,14 +5,15 @@ All of it follows from the seed, but for the races, which are what it is for. Wh
 
 from __future__ import annotations
 
-import json
 import random
 import time
 import uuid
 
 from tests.chaos import oracle
-from tests.chaos.proxy import AFTER, BEFORE
-from tests.chaos.stage import CANARIES, GROUP, MERGE, Stage, content, secret
+from tests.chaos.answers import EXPIRED, PAGE
+from tests.chaos.people import People
+from tests.chaos.proxy import AFTER, ANY, BEFORE
+from tests.chaos.stage import CANARIES, Stage, content, secret
 
 SESSIONS = 20
 OBJECT = r"/sessions/s\d+\?"
@@ -30,7 +31,7 @@ WRITES = (
 )
 """Every request by which the operator changes something."""
 READS = (("claude", "GET", r"^/v1/sessions"), ("kubernetes", "GET", r"/sessions"))
-REFUSALS = {"kubernetes": (409, 422, 429, 500, 503), "claude": (429, 500, 502, 503, 529)}
+REFUSALS = {"kubernetes": (409, 413, 422, 429, 500, 503), "claude": (429, 500, 502, 503, 529)}
 SIMULATOR = (
     {"kind": "rate_limit", "retry_after": 1.0},
     {"kind": "rate_limit"},
@@ -39,6 +40,21 @@ SIMULATOR = (
     {"kind": "answer", "status": 529},
     {"kind": "cut", "when": "after"},
 )
+MODES = (
+    {"list_lag_seconds": 1.5},
+    {"extra_fields": True},
+    {"page_maximum": 10, "page_size": 5},
+    {"status_words": {"idle": "resting"}},
+    {"workspace_header": False},
+    {"null_updated_at": True},
+    {"files_list_lag_seconds": 1.0},
+    {"touch_on_every_post": True, "empty_title": True},
+    {"empty_resource_answers": True, "send_body": False},
+    {"root_mount_paths": False, "new_file_ids": False},
+)
+"""What servers differ in; a word that nobody knows stays to the end of a round."""
+JUMPS = (-3600, -90, 90, 3600, 86400)
+FOR_EVER = 10**6
 
 
 class Cycle:
@@ -50,37 +66,39 @@ class Cycle:
         self.done: list[str] = []
         """What was done, in words."""
         self.faults = 0
-        self._began = time.monotonic()
-        self._specs: dict[str, dict] = {}
+        self._began, self._was_elsewhere = time.monotonic(), False
+        self.people = People(stage, self.namespace, self._random, self._say)
+        disasters = (self._down, self._cluster_away, self._backup, self._revoked, self._elsewhere, self._watches_expire)
+        self._disasters = self._random.sample(disasters, k=self._random.choice([0, 1, 1, 2]))
 
     def run(self) -> None:
         """The whole round."""
-        stage = self.stage
+        stage, dice = self.stage, self._random
         stage.clean()
         stage.kubectl("create", "namespace", self.namespace)
         stage.apply(secret(self.namespace, CANARIES["token"]), content(self.namespace, "first"))
+        if dice.random() < 0.6:
+            self._mode()
         stage.run()
-        for _ in range(self._random.randint(6, 12)):
+        for _ in range(dice.randint(12, 18)):
             self._break()
         for n in range(SESSIONS):
-            self._make(f"s{n}")
-        stage.apply(*(self._manifest(name) for name in self._specs))
-        for _ in range(self._random.randint(8, 14)):
+            self.people.make(f"s{n}")
+        self.people.apply_all()
+        for _ in range(dice.randint(8, 14)):
             self._act()
-            if self._random.random() < 0.5:
+            for _ in range(dice.randint(0, 2)):
                 self._break()
-            time.sleep(self._random.uniform(0.0, 0.4))
+            time.sleep(dice.uniform(0.0, 0.3))
             stage.mind()
-        time.sleep(self._random.uniform(0.5, 2.0))
+        while self._disasters:
+            self._disaster()
+        time.sleep(dice.uniform(0.3, 1.5))
         self.faults = stage.kubernetes.hits() + stage.claude.hits() + len(stage.events)
         self.faults += sum(1 for call in stage.control.requests() if call["fault"] is not None)
-        self._say("all is mended")
-        stage.kubernetes.clear()
-        stage.claude.clear()
-        stage.control.clear_faults()
-        stage.mind()
+        self._mend()
         oracle.quiet(stage, self.namespace)
-        oracle.check(stage, self.namespace)
+        oracle.check(stage, self.namespace, self.people.lost, self.people.ended, elsewhere=self._was_elsewhere)
 
     def trace(self) -> str:
         """All that was done, in order."""
@@ -89,129 +107,119 @@ class Cycle:
     def _say(self, text: str) -> None:
         self.done.append(f"{time.monotonic() - self._began:7.2f} {text}")
 
+    def _mend(self) -> None:
+        self._say("all is mended")
+        self.stage.kubernetes.clear()
+        self.stage.claude.clear()
+        self.stage.control.clear_faults()
+        self.stage.own_key()
+        self.stage.clock.jump(0)
+        self.stage.mind()
+        self.people.apply_all()
+        self.people.ask_all()
+
     # what goes wrong
+
+    def _act(self) -> None:
+        dice = self._random
+        if self._disasters and dice.random() < 0.25:
+            self._disaster()
+        elif dice.random() < 0.2:
+            act = dice.choice([self.stage.kill, self.stage.freeze, self._jump])
+            self._say(act.__name__.strip("_"))
+            act()
+        else:
+            self.people.act()
+
+    def _disaster(self) -> None:
+        disaster = self._disasters.pop()
+        self._say(disaster.__name__.strip("_"))
+        disaster()
+
+    def _mode(self) -> None:
+        mode = self._random.choice(MODES)
+        self._say(f"the API is one of those with {mode}")
+        self.stage.control.modes(**mode)
 
     def _break(self) -> None:
         dice = self._random
         if dice.random() < 0.2:
             effect = dice.choice(SIMULATOR)
             method, path = dice.choice([(m, p.removesuffix(r"\?")) for side, m, p in WRITES if side == "claude"])
-            skip = dice.randint(0, 3)
+            skip = dice.choice([0, 0, 1, 3])
             self._say(f"the API: {effect} at {method} {path} after {skip}")
             self.stage.control.fault(effect["kind"], method=method, path=path, skip=skip, **_rest(effect))
             return
-        side, method, path = dice.choice(WRITES if dice.random() < 0.85 else READS)
-        act = dice.choice([*BEFORE, *AFTER] if (side, method) != ("claude", "POST") else [*_ONCE])
-        more = {"skip": dice.randint(0, 6), "seconds": dice.choice([0.3, 1.0, 3.0])}
+        side, method, path = dice.choice(WRITES if dice.random() < 0.8 else READS)
+        act = dice.choice([act for act in (*BEFORE, *AFTER) if _possible(act, side, method)])
+        more = {"skip": dice.choice([0, 0, 0, 1, 2, 5, 9]), "seconds": dice.choice([0.3, 1.0, 3.0])}
         if act == "answer":
             more["status"] = dice.choice(REFUSALS[side])
+            more["body"] = dice.choice([b"{}", PAGE, b""])
         if act in ("drop", "cut", "answer"):
             more["times"] = dice.choice([1, 1, 2, 4])
         rule = (self.stage.kubernetes if side == "kubernetes" else self.stage.claude).add(act, method, path, **more)
         self._say(f"{side}: {rule} {more}")
 
-    # what people do
+    def _jump(self) -> None:
+        if self.stage.clock.jumps:
+            self.stage.clock.jump(self._random.choice(JUMPS))
 
-    def _make(self, name: str) -> None:
-        dice = self._random
-        spec: dict = {"agent": {"id": "agent_sample"}, "environment": {"id": "env_sample"}, "title": f"{name} first"}
-        if dice.random() < 0.5:
-            spec["initialEvents"] = [{"type": "user.message", "text": f"Go {name} {self.namespace}."}]
-        if dice.random() < 0.3:
-            spec["metadata"] = {"team": dice.choice(["red", "blue"])}
-        if dice.random() < 0.3:
-            spec["resources"] = [self._mount("c")]
-        self._specs[name] = spec
+    def _down(self) -> None:
+        """Neither side can be reached."""
+        both = self._random.choice([(self.stage.claude,), (self.stage.kubernetes, self.stage.claude)])
+        rules = [(way, way.add("drop", ANY, "", times=FOR_EVER)) for way in both]
+        for way in both:
+            way.sever()
+        self._meanwhile(3.0)
+        for way, rule in rules:
+            way.remove(rule)
 
-    def _act(self) -> None:
-        name = self._random.choice(sorted(self._specs))
-        usual = (self._title, self._title, self._team, self._files, self._delete, self._anew, self._archive)
-        rare = (self._content_changes, self._asks, self._wipe, self._dies, self._freeze, self._old_manifest)
-        act = self._random.choice((*usual, *rare))
-        self._say(f"{name}: {act.__name__.strip('_')}")
-        act(name)
+    def _cluster_away(self) -> None:
+        """The API server is started anew."""
+        self.stage.cluster.restart_apiserver()
 
-    def _title(self, name: str) -> None:
-        self._specs[name]["title"] = f"{name} {self._random.randint(0, 999)}"
-        self._apply(name)
-
-    def _team(self, name: str) -> None:
-        self._specs[name]["metadata"] = {"team": self._random.choice(["green", "gray"])}
-        self._apply(name)
-
-    def _files(self, name: str) -> None:
-        if self._specs[name].pop("resources", None) is None:
-            self._specs[name]["resources"] = [self._mount("c")]
-        else:
-            self._specs[name]["resources"] = []
-        self._apply(name)
-
-    def _delete(self, name: str) -> None:
-        self._specs.pop(name)
-        self.stage.kubectl("delete", "session", name, "-n", self.namespace, "--wait=false")
-
-    def _anew(self, name: str) -> None:
-        """Deleted, and made again under the same name as soon as it is gone."""
-        self.stage.kubectl("delete", "session", name, "-n", self.namespace, "--wait=false")
-        self.stage.kubernetes.clear()
-        self.stage.claude.clear()
-        for _ in range(100):
+    def _backup(self) -> None:
+        """The cluster is put back to what it was some edits ago."""
+        self.people.save()
+        self.stage.mind()
+        for _ in range(4):
+            self.people.act()
             self.stage.mind()
-            if name not in self.stage.sessions(self.namespace):
-                break
-            time.sleep(0.2)
-        self._apply(name)
+        time.sleep(1.0)
+        self.people.restore()
 
-    def _archive(self, name: str) -> None:
-        self._specs[name]["archived"] = True
-        self._apply(name)
+    def _revoked(self) -> None:
+        """The key is refused for a while."""
+        self.stage.revoke()
+        self._meanwhile(1.5)
+        self.stage.own_key()
 
-    def _content_changes(self, _: str) -> None:
-        words = f"v{self._random.randint(0, 999)}"
-        self.stage.apply(content(self.namespace, words), secret(self.namespace, CANARIES["renewed"]))
+    def _elsewhere(self) -> None:
+        """The key is one of another workspace for a while."""
+        self._was_elsewhere = True
+        self.stage.other_workspace()
+        self._meanwhile(1.5)
+        self.stage.own_key()
 
-    def _asks(self, name: str) -> None:
-        stamp = f"managedagents.dev/reconcile-requested-at={self._random.random()}"
-        self.stage.kubectl("annotate", "session", name, "-n", self.namespace, "--overwrite", stamp)
+    def _watches_expire(self) -> None:
+        """Every watch ends, and can't be taken up where it was."""
+        self.stage.kubernetes.add("answer", "GET", "watch=true", status=200, body=EXPIRED, times=2)
+        self.stage.kubernetes.sever()
 
-    def _wipe(self, name: str) -> None:
-        """Somebody takes the status away, as a restore without it does."""
-        path = f"{GROUP}/namespaces/{self.namespace}/sessions/{name}/status"
-        self.stage.api.patch(path, json={"status": None}, headers=MERGE)
-
-    def _old_manifest(self, name: str) -> None:
-        """kubectl replace with what was applied: claim and finalizer are not in it."""
-        self._say(f"{name} replaced")
-        manifest = self._manifest(name)
-        self.stage.kubectl("replace", "-f", "-", input=_json(manifest), check=False)
-
-    def _dies(self, _: str) -> None:
-        self.stage.kill()
-
-    def _freeze(self, _: str) -> None:
-        self.stage.freeze(self._random.uniform(0.5, 3.0))
-
-    # manifests
-
-    def _apply(self, name: str) -> None:
-        # Refused where an archived one is edited: then the spec stays as it is there.
-        self.stage.kubectl("apply", "-f", "-", input=_json(self._manifest(name)), check=False)
-
-    def _manifest(self, name: str) -> dict:
-        head = {"apiVersion": "managedagents.dev/v1alpha1", "kind": "Session"}
-        return {**head, "metadata": {"name": name, "namespace": self.namespace}, "spec": self._specs[name]}
-
-    def _mount(self, name: str) -> dict:
-        return {"name": name, "file": {"configMapKeyRef": {"name": "content", "key": "k"}, "mountPath": f"/{name}.txt"}}
+    def _meanwhile(self, seconds: float) -> None:
+        for _ in range(2):
+            self.people.act()
+        time.sleep(seconds)
+        self.stage.mind()
 
 
-_ONCE = tuple(act for act in (*BEFORE, *AFTER) if act != "twice")
-"""A POST that the network doubles makes two sessions whatever the operator does."""
+def _possible(act: str, side: str, method: str) -> bool:
+    """A POST that the network doubles makes two sessions whatever the operator does; only reads have an old answer."""
+    if act == "old":
+        return method == "GET"
+    return act != "twice" or (side, method) != ("claude", "POST")
 
 
 def _rest(effect: dict) -> dict:
     return {name: value for name, value in effect.items() if name != "kind"}
-
-
-def _json(manifest: dict) -> str:
-    return json.dumps(manifest)

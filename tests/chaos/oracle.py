@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 
 from tests.chaos.stage import CANARIES, Stage
 
-QUIET_SECONDS, PATIENCE = 4.0, 90.0
+QUIET_SECONDS, PATIENCE = 3.0, 90.0
 
 
 class Violation(AssertionError):
@@ -46,24 +47,60 @@ def _reasons(body: dict) -> dict:
 def settled(body: dict) -> bool:
     """Nothing more comes of it by itself: all is as it was asked for, or it waits for a person."""
     status, meta = body.get("status") or {}, body["metadata"]
+    if _elsewhere(body):
+        return True
     if "deletionTimestamp" in meta or status.get("observedGeneration") != meta["generation"]:
         return False
     told = _reasons(body)
     return "True" in (told.get("Synced", ("",))[0], told.get("Stalled", ("",))[0])
 
 
-def check(stage: Stage, namespace: str) -> None:
-    """Every law. Raises `Violation` that names the resource."""
+def _elsewhere(body: dict) -> bool:
+    """Whether what it may have made is in another workspace, by a key that it had for a while: only a person knows."""
+    return not (body.get("status") or {}).get("id") and _reasons(body).get("Ready", ("", ""))[1] == "WrongWorkspace"
+
+
+def check(
+    stage: Stage,
+    namespace: str,
+    lost: Collection[str] = frozenset(),
+    ended: Collection[str] = frozenset(),
+    *,
+    elsewhere: bool = False,
+) -> None:
+    """Every law. Raises `Violation` that names the resource.
+
+    `lost` are uids of resources that went without asking the operator, `ended` names of those that a backup brought
+    back, and whose sessions may have ended since it was made. `elsewhere` is whether the key was ever another
+    workspace's.
+    """
     here, alive = stage.sessions(namespace), stage.alive(namespace)
     uids = {body["metadata"]["uid"]: name for name, body in here.items()}
     for session in alive:
-        uid = session["metadata"]["k8s_uid"].partition("/")[0]
-        if uid not in uids:
+        uid = _made_for(session)
+        if uid not in uids and uid not in lost:
             raise Violation(f"{session['id']} lives, and its resource {session['metadata']['k8s_owner']} is gone")
     for name, body in here.items():
-        _one(stage, name, body, [s for s in alive if s["metadata"]["k8s_uid"].startswith(body["metadata"]["uid"])])
+        own = [session for session in alive if _made_for(session) == body["metadata"]["uid"]]
+        if not own and _elsewhere(body) and elsewhere:
+            continue
+        if not own and name in ended and _reasons(body).get("Ready", ("", "", ""))[1] == "ArchivedOutside":
+            _ended(stage, name, body)
+        else:
+            _one(stage, name, body, own)
     _secrets(stage, namespace)
     stage.mind()
+
+
+def _made_for(session: dict) -> str:
+    uid: str = session["metadata"]["k8s_uid"].partition("/")[0]
+    return uid
+
+
+def _ended(stage: Stage, name: str, body: dict) -> None:
+    """A session that has ended is never replaced behind anybody's back."""
+    if not stage.control.session(body["status"]["id"])["archived_at"]:
+        raise Violation(f"{name} is called archived, and its session is not: {_reasons(body)}")
 
 
 def _one(stage: Stage, name: str, body: dict, alive: list[dict]) -> None:
@@ -79,22 +116,30 @@ def _one(stage: Stage, name: str, body: dict, alive: list[dict]) -> None:
         return
     if [s["id"] for s in alive] != [id]:
         raise Violation(f"{name} has {id} in status, and alive are {[s['id'] for s in alive]}: {_reasons(body)}")
-    session = alive[0]
-    for field, told, true in (
+    _first_events(stage, name, body, id)
+    if ready[1] != "KickoffUnknown":
+        # That one waits for a person before it goes on.
+        _as_wished(name, body, stage.told_of(id))
+
+
+def _as_wished(name: str, body: dict, session: dict) -> None:
+    status, spec, told = body["status"], body["spec"], _reasons(body)
+    system = spec["agent"].get("overrides", {}).get("system")
+    for field, shown, true in (
         ("state", status.get("state"), session["status"]),
         ("title", status.get("title"), session["title"] or None),
         ("title in spec", spec.get("title"), session["title"] or None),
+        ("system in spec", system, system and session["agent"]["system"]),
     ):
-        if told != true:
-            raise Violation(f"{name}: {field} is {told!r} and in truth {true!r}: {_reasons(body)}")
+        if shown != true:
+            raise Violation(f"{name}: {field} is {shown!r} and in truth {true!r}: {told}")
     wanted = {k: v for k, v in (spec.get("metadata") or {}).items() if session["metadata"].get(k) != v}
     if wanted:
-        raise Violation(f"{name}: metadata {wanted} is not there: {_reasons(body)}")
-    _first_events(stage, name, body, id)
+        raise Violation(f"{name}: metadata {wanted} is not there: {told}")
     files = [one for one in spec.get("resources") or () if "file" in one]
     mounts = [one for one in session["resources"] if one["type"] == "file"]
     if len(files) != len(mounts):
-        raise Violation(f"{name}: {len(files)} files are declared, {len(mounts)} mounted: {_reasons(body)}")
+        raise Violation(f"{name}: {len(files)} files are declared, {len(mounts)} mounted: {told}")
 
 
 def _first_events(stage: Stage, name: str, body: dict, id: str) -> None:
@@ -115,7 +160,7 @@ def _secrets(stage: Stage, namespace: str) -> None:
     statuses = json.dumps([body.get("status") for body in stage.sessions(namespace).values()])
     claims = json.dumps([body["metadata"] for body in stage.sessions(namespace).values()])
     places = {"events": events, "status": statuses, "metadata": claims, "the log": stage.log.read_text()}
-    places["metrics"] = stage.world.operator.metrics()
+    places["metrics"] = stage.metrics()
     for where, text in places.items():
         if found := [key for key in keys if key in text]:
             raise Violation(f"a secret ({found[0][:12]}...) is in {where}")

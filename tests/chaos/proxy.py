@@ -19,19 +19,22 @@ from typing import Any, Self
 import aiohttp
 import yaml
 from aiohttp import web
+from tests.chaos.answers import OURS, abort, carried, slowly, truncated
 
-BEFORE = ("drop", "hold", "delay", "answer", "kill")
+BEFORE = ("drop", "hold", "delay", "answer", "old", "kill", "freeze")
 """What is done to a request on its way: it is not there yet."""
-AFTER = ("cut", "late", "truncate", "twice", "kill in", "kill after")
+AFTER = ("cut", "late", "slow", "truncate", "twice", "kill in", "kill after", "freeze in")
 """What is done once the other side has carried it out."""
-_OURS = frozenset({"host", "connection", "transfer-encoding", "content-length", "accept-encoding", "keep-alive"})
+ANY = "*"
+"""Whatever the method is."""
 
 
 @dataclass
 class Rule:
     """Hits the matching requests after the first `skip`, `times` of them.
 
-    `seconds` is how long a delay lasts, `status` and `body` what is answered in place of the other side.
+    `seconds` is how long a delay lasts, `status` and `body` what is answered in place of the other side; "old" answers
+    what was answered before to the same question.
     """
 
     act: str
@@ -48,7 +51,7 @@ class Rule:
 
     def applies(self, method: str, path: str) -> bool:
         """Whether this request is hit; counts it if it matches."""
-        if method != self.method or not re.search(self.path, path):
+        if self.method not in (ANY, method) or not re.search(self.path, path):
             return False
         self.seen += 1
         if self.seen <= self.skip or self.hits >= self.times:
@@ -61,10 +64,23 @@ class Rule:
 
 
 class Proxy:
-    """`with Proxy("kubernetes", url, ca) as proxy`: `proxy.url` leads there. `kill` ends the operator at once."""
+    """`with Proxy("kubernetes", url, ca) as proxy`: `proxy.url` leads there.
 
-    def __init__(self, name: str, upstream: str, ca: str | None, kill: Callable[[], None]) -> None:
-        self.name, self._upstream, self._ca, self._kill = name, upstream.rstrip("/"), ca, kill
+    `kill` ends the operator at once, `freeze` stops it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        upstream: str,
+        ca: str | None,
+        kill: Callable[[], None],
+        freeze: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name, self._upstream, self._ca = name, upstream.rstrip("/"), ca
+        self._kill, self._freeze = kill, freeze
+        self._known: dict[str, tuple[int, Any, bytes]] = {}
+        self._streams: list[web.Request] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy {name}", daemon=True)
         self._rules: list[Rule] = []
@@ -106,6 +122,22 @@ class Proxy:
         """Nothing passes any more, either way, and nobody is told: neither of what is under way nor of what comes."""
         self._loop.call_soon_threadsafe(self._whole.clear)
 
+    def sever(self) -> None:
+        """End every stream that is open."""
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
+        for request in self._streams:
+            abort(request)
+
+    def remove(self, rule: Rule) -> None:
+        """Mend one of it."""
+        self._loop.call_soon_threadsafe(lambda: self._rules.remove(rule) if rule in self._rules else None)
+
+    def release(self) -> None:
+        """What is held goes on, and nothing else is held."""
+        self._loop.call_soon_threadsafe(self._forget, "hold")
+
     def clear(self) -> None:
         """Mend all of it; what is held goes on."""
         self._loop.call_soon_threadsafe(self._forget)
@@ -114,11 +146,12 @@ class Proxy:
         """How many requests were hit so far."""
         return len(self.trace)
 
-    def _forget(self) -> None:
-        self._whole.set()
-        for rule in self._rules:
+    def _forget(self, act: str | None = None) -> None:
+        if act is None:
+            self._whole.set()
+        for rule in [rule for rule in self._rules if act in (None, rule.act)]:
             rule.released.set()
-        self._rules.clear()
+            self._rules.remove(rule)
 
     async def _open(self) -> None:
         tls = ssl.create_default_context(cafile=self._ca) if self._ca else False
@@ -145,7 +178,7 @@ class Proxy:
             return await self._carry(request)
         except (aiohttp.ClientError, ConnectionError):
             # One of the two ends is gone.
-            return _abort(request)
+            return abort(request)
 
     async def _carry(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -161,6 +194,8 @@ class Proxy:
             return await self._stream(request, body)
         status, headers, answer = await self._forward(request, body)
         await self._whole.wait()
+        if request.method == "GET" and "resourceVersion=" not in request.query_string:
+            self._known.setdefault(request.path_qs, (status, headers, answer))
         if rule.act == "twice":
             status, headers, answer = await self._forward(request, body)
         if rule.act in AFTER and (instead := await self._after(request, rule, status, headers, answer)):
@@ -172,8 +207,12 @@ class Proxy:
         match rule.act:
             case "kill":
                 self._kill()
+            case "freeze":
+                self._freeze()
             case "drop":
-                return _abort(request)
+                return abort(request)
+            case "old" if known := self._known.pop(request.path_qs, None):
+                return web.Response(status=known[0], headers=known[1], body=known[2])
             case "answer":
                 return web.Response(status=rule.status, body=rule.body, content_type="application/json")
             case "hold":
@@ -188,21 +227,25 @@ class Proxy:
         """What is done to its answer; None lets it go on."""
         match rule.act:
             case "cut":
-                return _abort(request)
+                return abort(request)
             case "kill in":
                 self._kill()
-                return _abort(request)
+                return abort(request)
             case "late":
                 await asyncio.sleep(rule.seconds)
+            case "slow":
+                return await slowly(request, status, headers, answer, rule.seconds)
+            case "freeze in":
+                self._freeze()
             case "truncate":
-                return await _truncated(request, status, headers, answer)
+                return await truncated(request, status, headers, answer)
             case "kill after":
                 # The answer is on its way: it may have been read, and it may not.
                 self._loop.call_later(0.003, self._kill)
         return None
 
     def _ask(self, request: web.Request, body: bytes) -> Any:
-        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _OURS]
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in OURS]
         url = self._upstream + request.raw_path
         return self._session.request(
             request.method,
@@ -215,34 +258,19 @@ class Proxy:
     async def _forward(self, request: web.Request, body: bytes) -> tuple[int, Any, bytes]:
         try:
             async with self._ask(request, body) as answer:
-                return answer.status, _carried(answer.headers), await answer.read()
+                return answer.status, carried(answer.headers), await answer.read()
         except aiohttp.ClientError:
             return 502, {}, b"{}"
 
     async def _stream(self, request: web.Request, body: bytes) -> web.StreamResponse:
         async with self._ask(request, body) as answer:
-            response = web.StreamResponse(status=answer.status, headers=_carried(answer.headers))
+            response = web.StreamResponse(status=answer.status, headers=carried(answer.headers))
             await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await self._whole.wait()
-                await response.write(chunk)
+            self._streams.append(request)
+            try:
+                async for chunk in answer.content.iter_any():
+                    await self._whole.wait()
+                    await response.write(chunk)
+            finally:
+                self._streams.remove(request)
             return response
-
-
-def _carried(headers: Any) -> Any:
-    kept = [(name, value) for name, value in headers.items() if name.lower() not in _OURS]
-    return aiohttp.typedefs.CIMultiDict(kept)
-
-
-def _abort(request: web.Request) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
-
-
-async def _truncated(request: web.Request, status: int, headers: Any, answer: bytes) -> web.StreamResponse:
-    response = web.StreamResponse(status=status, headers=headers)
-    response.content_length = len(answer) + 1
-    await response.prepare(request)
-    await response.write(answer[: len(answer) // 2])
-    return _abort(request)

@@ -9,18 +9,20 @@ import shutil
 import signal
 import ssl
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Self
 
 import httpx
 import yaml
+from tests.chaos.clock import Clock
 from tests.chaos.proxy import Proxy
 from tests.e2e.scene import FAST
 
-from managed_agents_local import manifests
+from managed_agents_local import manifests, ports
 from managed_agents_local.controlplane import ControlPlane
+from managed_agents_local.daemon import Operator
+from managed_agents_local.processes import NotReady
 from managed_agents_local.world import World
 
 GROUP = "/apis/managedagents.dev/v1alpha1"
@@ -28,6 +30,9 @@ CANARIES = {"token": "ghp_canary0token0000", "content": "canary-content-1111", "
 """What must never be seen where others may read."""
 SPEED = 4
 MERGE = {"content-type": "application/merge-patch+json"}
+READY_SECONDS = 60.0
+FROZEN_SECONDS, BESIDE_SECONDS = 2.5, 1.0
+"""How long a process stands still while another one works, and how long it goes on beside that one."""
 
 
 class Stage:
@@ -47,18 +52,22 @@ class Stage:
             self.world = stack.enter_context(
                 World(self.cluster, folder, installed=installed, simulator_options=options)
             )
-            self.kubernetes = stack.enter_context(
-                Proxy("kubernetes", self.cluster.url, str(self.cluster.ca), self.kill)
-            )
-            self.claude = stack.enter_context(Proxy("claude", self.world.simulator.url, None, self.kill))
+            both = (self.kill, self.freeze)
+            self.kubernetes = stack.enter_context(Proxy("kubernetes", self.cluster.url, str(self.cluster.ca), *both))
+            self.claude = stack.enter_context(Proxy("claude", self.world.simulator.url, None, *both))
+            self.clock = Clock(folder)
+            self._backup = folder / "backup"
             self.api = stack.enter_context(self._administrator())
             self.somebody = stack.enter_context(self._client())
             self._env = FAST | {
                 "MANAGED_AGENTS_LOG_LEVEL": "info",
                 "KUBECONFIG": str(self._detour(installed.kubeconfig, folder)),
                 "ANTHROPIC_BASE_URL": self.claude.url,
+                **self.clock.environment,
             }
-            self._alive, self._wanted = threading.Lock(), False
+            self._frozen: dict[Operator, float] = {}
+            self._port = 0
+            self._wanted = False
             stack.callback(self.rest)
             self._stack = stack.pop_all()
         return self
@@ -99,42 +108,100 @@ class Stage:
     def run(self) -> None:
         """One operator runs, or is started."""
         if not (self._wanted and self.world.operator.process.running):
-            self.world.start_operator(self._env, wait=False)
+            self._start()
             self._wanted = True
+
+    def _start(self) -> None:
+        # Two that start at once write into one log, which could not tell whose port is whose.
+        self._port = ports.free(1)[0]
+        self.world.start_operator(self._env | {"MANAGED_AGENTS_HTTP_PORT": str(self._port)}, wait=False)
 
     def mind(self) -> None:
         """As a kubelet does: start it again when it ended. Raises AssertionError when it ended without a reason."""
-        if self._wanted and not self.world.operator.process.running:
+        if not self._wanted:
+            return
+        for frozen, since in list(self._frozen.items()):
+            self._thaw(frozen, time.monotonic() - since)
+        if not self.world.operator.process.running:
             code = self.world.operator.process.exit_code
             self.events.append(f"the operator ended with {code}")
             assert code, f"the operator ended by itself with {code}"
             self.run()
 
+    def _thaw(self, frozen: Operator, seconds: float) -> None:
+        if frozen is self.world.operator:
+            # Somebody takes its place at once, as if its Lease were lost.
+            self._start()
+        if seconds > FROZEN_SECONDS:
+            frozen.process.signal(signal.SIGCONT)
+        if seconds > FROZEN_SECONDS + BESIDE_SECONDS:
+            frozen.process.kill()
+            del self._frozen[frozen]
+
     def ready(self) -> None:
-        """Wait until the operator works. Raises processes.NotReady."""
-        self.mind()
-        self.world.operator.wait_ready()
+        """Wait until one operator works, and no other. Raises processes.NotReady."""
+        end = time.monotonic() + READY_SECONDS
+        while self._frozen or not self._asked("readyz").is_success:
+            self.mind()
+            if time.monotonic() > end:
+                raise NotReady(self.world.operator.process.explain(f"not ready within {READY_SECONDS:.0f} s"))
+            time.sleep(0.1)
+
+    def metrics(self) -> str:
+        """All metrics of the operator."""
+        return self._asked("metrics").text
+
+    def _asked(self, what: str) -> httpx.Response:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self._port}/{what}", trust_env=False, timeout=5)
+        except httpx.HTTPError:
+            return httpx.Response(503)
 
     def kill(self) -> None:
         """SIGKILL; called by the proxies in the midst of a request."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.world.operator.process.pid, signal.SIGKILL)
 
-    def freeze(self, seconds: float) -> None:
-        """The process stands still while another one takes over, and then goes on until it is ended."""
-        frozen = self.world.operator
-        frozen.process.signal(signal.SIGSTOP)
-        self.world.start_operator(self._env, wait=False)
-        time.sleep(seconds)
-        frozen.process.signal(signal.SIGCONT)
-        time.sleep(1.0)
-        frozen.process.kill()
+    def freeze(self) -> None:
+        """The process stands still while another one takes over; then both go on, until the old one is ended."""
+        operator = self.world.operator
+        if operator not in self._frozen:
+            operator.process.signal(signal.SIGSTOP)
+            self.events.append("the operator stands still")
+            self._frozen[operator] = time.monotonic()
 
     def rest(self) -> None:
         """No operator."""
-        if self._wanted:
-            self._wanted = False
-            self.world.stop_operator()
+        if not self._wanted:
+            return
+        self._wanted = False
+        for frozen in self._frozen:
+            frozen.process.kill()
+        self._frozen.clear()
+        self.world.stop_operator()
+
+    # what else may happen to both sides
+
+    def backup(self) -> None:
+        """Keep what the cluster has now; its API server is away for seconds."""
+        shutil.rmtree(self._backup, ignore_errors=True)
+        self.cluster.backup(self._backup)
+
+    def restore(self) -> None:
+        """Put the cluster back to the backup."""
+        self.cluster.restore(self._backup)
+
+    def other_workspace(self) -> None:
+        """The operator's key is one of another workspace, until `own_key`."""
+        self.control.add_key(self.world.simulator.key, "other")
+
+    def revoke(self) -> None:
+        """The operator's key is refused, until `own_key`."""
+        self.control.revoke_key(self.world.simulator.key)
+
+    def own_key(self) -> None:
+        """The operator's key is what it was."""
+        self.control.add_key(self.world.simulator.key, "default")
 
     # both sides, by no word of the operator
 
@@ -157,6 +224,11 @@ class Stage:
         """All living sessions that were made for resources of a namespace."""
         alive = self.control.sessions(alive=True)
         return [s for s in alive if f"/{namespace}/" in s["metadata"].get("k8s_owner", "")]
+
+    def told_of(self, id: str) -> dict:
+        """What the API tells of a session."""
+        answer: dict = self.somebody.get(f"/v1/sessions/{id}").raise_for_status().json()
+        return answer
 
     def told(self, id: str) -> list[str]:
         """The messages that a session got, oldest first."""
@@ -204,6 +276,8 @@ class Stage:
         self.claude.clear()
         self.control.clear_faults()
         self.control.reset_modes()
+        self.own_key()
+        self.clock.jump(0)
         self._remove()
         self.control.reset()
         self.kubernetes.trace.clear()

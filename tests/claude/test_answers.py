@@ -124,3 +124,24 @@ def test_a_request_id_that_is_none_is_not_kept() -> None:
         with pytest.raises(ClaudeError) as failure:
             Received(500, {"request-id": odd}, b"", (KEY,)).answer(lambda raw: raw, lambda: NOON)
         assert failure.value.request_id is None
+
+
+WORKSPACES = [
+    ("wrkspc_1", "wrkspc_1", "as they are"),
+    ("w" * 128, "w" * 128, "as long as one of a Connection may be"),
+    ("w" * 129, None, "longer than any of a Connection"),
+    ("", None, "nothing"),
+    ("wrk spc", None, "two words"),
+    ("wrkspc\x1b[2J", None, "moves a terminal"),
+    ("wrkspc\xe4", None, "no header of ours can carry it"),
+]
+
+
+@pytest.mark.parametrize(("told", "workspace", "why"), WORKSPACES)
+def test_a_workspace_is_one_that_could_be_asked_for(told: str, workspace: str | None, why: str) -> None:
+    """It gets into status and into messages, and is compared with what stands there."""
+    headers = {"anthropic-workspace-id": told}
+    assert Received(200, headers, b"{}").answer(lambda raw: raw, lambda: NOON).workspace == workspace, why
+    with pytest.raises(ClaudeError) as failure:
+        Received(404, headers, b"{}").answer(lambda raw: raw, lambda: NOON)
+    assert failure.value.workspace == workspace, why

@@ -156,7 +156,7 @@ async def test_a_list_is_refused_for_good(server, client) -> None:
     server.says(400, {})
     with pytest.raises(BadRequest):
         await ids(client)
-    assert len(server.requests) == 3
+    assert len(server.requests) == 4
 
 
 async def test_a_cursor_that_expired(server, client) -> None:

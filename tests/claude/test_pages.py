@@ -45,12 +45,18 @@ async def test_smaller_pages_are_asked_for_once_where_100_are_refused(server, cl
     assert asked(server, "limit") == ["100", "20", "20"]
 
 
+async def test_a_server_of_smaller_pages_still_chooses_for_itself(server, client) -> None:
+    server.says_in_turn((400, {}), (400, {}), page("a", then="p1"), page("b"))
+    assert await ids(client) == ["a", "b"]
+    assert asked(server, "limit") == ["100", "20", None, None]
+
+
 async def test_a_list_that_is_refused_whatever_its_size_is_refused(server, client) -> None:
     server.says(400, {"error": "no such agent"})
     with pytest.raises(BadRequest, match="no such agent") as failure:
         await ids(client)
     assert not isinstance(failure.value, CursorRefused)
-    assert asked(server, "limit") == ["100", "20"]
+    assert asked(server, "limit") == ["100", "20", None]
 
 
 async def test_a_cursor_that_has_expired_says_start_over(server, client) -> None:

@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from managed_agents_operator import __version__
+from managed_agents_operator import __version__, telemetry
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import BadRequest, ClaudeError, ServerFault, Unauthorized
+from managed_agents_operator.telemetry import hide, set_up_logging
 
 KEY = "sk-ant-test-0123456789abcdef"
 SESSION = {"id": "sesn_1", "type": "session"}
@@ -233,3 +234,30 @@ async def test_the_key_is_in_no_repr_log_or_exception(server, client, caplog) ->
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("managed_agents")]
     assert ours
     assert not any(KEY in message for message in ours)
+
+
+async def test_a_key_in_use_is_cut_out_of_every_line(server, connect, capsys) -> None:
+    """Also of those that others write, and however many keys came and went since it was first used."""
+    server.says(200, SESSION)
+    key = "gl-key-of-nobody-elses-form"
+    client = await connect(credentials=lambda: {"authorization": f"Bearer {key}"})
+    handlers, level = list(logging.root.handlers), logging.root.level
+    try:
+        set_up_logging("text", "warning")
+        for n in range(3):
+            hide(*(f"key-of-others-{n}-{m}" for m in range(3000)))
+            await client.get_session("sesn_1")
+            logging.getLogger("somebody.else").warning("authorization: Bearer %s", key)
+    finally:
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+        forget()
+    told = capsys.readouterr().err
+    assert told.count("authorization: Bearer ***") == 3
+    assert key not in told
+
+
+def forget() -> None:
+    """The other tests of this process need not search their lines for all these."""
+    telemetry._HIDDEN.clear()
+    telemetry._CUT.clear()

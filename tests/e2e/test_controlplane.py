@@ -50,6 +50,13 @@ def test_a_life(directory, left_running):
         assert cluster.kubectl("get", "namespaces", check=False).returncode == 1
         cluster.start_apiserver()
         assert cluster.kubectl("get", "namespace", "kept", "-o", "name").stdout == "namespace/kept\n"
+        cluster.backup(directory / "backup")
+        cluster.kubectl("delete", "namespace", "kept", "--wait=false")
+        cluster.kubectl("create", "namespace", "lost")
+        cluster.restore(directory / "backup")
+        there = cluster.kubectl("get", "namespaces", "-o", "name").stdout
+        assert "namespace/kept\n" in there
+        assert "namespace/lost\n" not in there
     cluster.stop()
     assert left_running(directory) == []
     assert not cluster.kubeconfig.stat().st_mode & 0o077

@@ -69,6 +69,11 @@ NOTHING_YET = [
         "rest: Pending/Unreachable",
     ),
     (
+        "where the API refuses the sweep nothing is made either, and that is told",
+        view(resource(**OLD), link=Link(unlisted="no such path")),
+        "rest: Pending/CallRefused",
+    ),
+    (
         "what a sweep showed with our marker goes to status, trace or not",
         view(resource(**OLD), strays=(remote(),)),
         f"record {ID}",
@@ -229,9 +234,22 @@ def test_the_agent_of_the_claim_narrows_the_search():
     assert verdict.look.agent == "agent_1"
 
 
-def test_the_search_reaches_five_minutes_before_the_claim():
-    verdict = nothing_yet(view(resource(claimed=claim(at=stamp(-60)))))
-    assert verdict.look.since == (WALL - timedelta(minutes=6)).isoformat().replace("+00:00", "Z")
+# The claim's incarnation and age, the age of the session in status; since when it is searched (less five minutes); why.
+REACHES = [
+    (1, -60, None, -120, "its clock may have been ahead: the resource is older, by the API server's clock"),
+    (1, -600, None, -600, "of a backup: its resource was another one"),
+    (1, -60, -300, -120, "what else stands in status is no claim's"),
+    (2, -60, None, -60, "the resource may be years older than what replaces its session"),
+    (2, -60, -300, -300, "what it replaces is older, by the API's clock"),
+    (2, -600, -300, -600, "whichever is the earlier"),
+]
+
+
+@pytest.mark.parametrize(("n", "claimed", "other", "reaches", "why"), REACHES)
+def test_how_far_a_search_reaches(n, claimed, other, reaches, why):
+    status = {"createdAt": stamp(other)} if other is not None else {}
+    verdict = nothing_yet(view(resource(claimed=claim(n=n, at=stamp(claimed)), status=status)))
+    assert verdict.look.since == (WALL + timedelta(seconds=reaches - 300)).isoformat().replace("+00:00", "Z"), why
 
 
 def test_a_new_claim_says_who_and_what():

@@ -124,3 +124,20 @@ def test_every_stop_reason_leads_to_reasons_that_there_are():
     for ready, finished in STOPS.values():
         assert ready in READY
         assert finished is None or finished in FINISHED
+
+
+WORDS = [
+    ("it waits for an answer: Bash (sevt_1)", "it waits for an answer: Bash (sevt_1)", "as it is"),
+    ("sevt_1\nReady: True", "sevt_1 Ready: True", "a line break"),
+    ("\x1b[2Jsevt_1\x07", "[2Jsevt_1", "what moves a terminal"),
+    ("a\u2028b\u202ec\x85d", "a b c d", "what is a line break to some, or turns the reading round"),
+    ("Nächtlich  夜間", "Nächtlich  夜間", "what is printable stays, to the last blank"),
+    ("x" * 5000, "x" * MESSAGE_LIMIT, "no message is longer"),
+]
+
+
+@pytest.mark.parametrize(("text", "told", "why"), WORDS)
+def test_a_message_is_one_line_whatever_others_wrote(text, told, why):
+    rows = _after(Report("Idle", text, "Synced", text))
+    assert [row.message for row in rows] == [told] * 2, why
+    assert rows == conditions(rows, Report("Idle", text, "Synced", text), None, 1, WALL), "and stays the same"

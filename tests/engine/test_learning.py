@@ -13,6 +13,7 @@ from tests.engine.views import (
     backoff,
     claim,
     created,
+    found,
     living,
     memory,
     permit,
@@ -135,6 +136,28 @@ def test_a_search_that_fails_backs_off_as_any_call():
     assert _looked(memory(), SEARCH, LATER).backoff.until == NOW + 1
     assert _looked(memory(), SEARCH, LATER).searches == 0
     assert _looked(memory(), SEARCH, True).searches == 1
+
+
+def test_searches_that_fail_grow_apart():
+    """An order that was taken is no answer: it may fail like the one before."""
+    kept, pauses = memory(), []
+    for _ in range(6):
+        kept = _looked(_looked(kept, SEARCH, LATER), SEARCH, True)
+        pauses.append(kept.backoff.until - NOW)
+    assert pauses == [1, 2, 4, 8, 16, 32]
+
+
+def test_a_listing_that_came_ends_the_pause_of_those_that_did_not():
+    failing = memory(backoff=backoff(looking=True, since=NOW - 4))
+    for sight, over in [
+        (Sight(), False),
+        (Sight(search=found(began_at=NOW - 9)), False),
+        (Sight(search=found(began_at=NOW - 3)), True),
+        (Sight(uploads_at=NOW - 3), True),
+    ]:
+        assert (_met(failing, resource(claimed=claim()), sight).backoff is None) is over, sight
+    other = memory(backoff=backoff(since=NOW - 4))
+    assert _met(other, living(), Sight(search=found(began_at=NOW - 3))).backoff is not None, "that of a change stays"
 
 
 def test_looking_that_works_again_ends_its_own_pause_alone():

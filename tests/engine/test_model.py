@@ -18,11 +18,11 @@ pytestmark = pytest.mark.timeout(0)
 
 
 def test_story():
-    tell(Story, 200)
+    tell(Story, 100)
 
 
 def test_mount_story():
-    tell(MountStory, 200)
+    tell(MountStory, 100)
 
 
 def tell(story, at_least):

@@ -207,7 +207,7 @@ async def test_one_that_ends_is_looked_at_once(connection, control, cemetery):
 async def test_a_server_that_takes_no_such_filter_is_asked_without_it(connection, control, cemetery):
     living, _ = cemetery
     control.edit(living[0], title="another")
-    control.fault("answer", path="^/v1/sessions$", times=2, status=400)
+    control.fault("answer", path="^/v1/sessions$", times=3, status=400)
     connection.clock.now += 60
     await connection.sweeps.full()
     assert connection.board.sessions == [living[0]]

@@ -31,6 +31,7 @@ TABLE: dict[type[ClaudeError], tuple[Consequence, Consequence, str]] = {
     errors.ServerFault: (UNCLEAR, UNCLEAR, "Unreachable"),
     errors.Overloaded: (UNCLEAR, UNCLEAR, "Unreachable"),  # also after it was stored
     errors.Unreadable: (UNCLEAR, UNCLEAR, "Unreachable"),
+    errors.TooLarge: (UNCLEAR, UNCLEAR, "Unreachable"),  # however much is said, it may have been carried out
     errors.Lost: (UNCLEAR, UNCLEAR, "Unreachable"),
 }
 GROUPS = {errors.Refused, errors.Unclear}

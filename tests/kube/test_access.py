@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 from aiohttp import web
+from hypothesis import example, given
+from hypothesis import strategies as st
 from kubernetes.aio.client.rest import RESTClientObject
 from tests.kube.conftest import cut, status, streaming
 
@@ -217,6 +219,19 @@ def test_paths(parts, path):
 def test_names_that_no_object_has_reach_no_url(name):
     with pytest.raises(ObjectGone):
         object_path("", "v1", "secrets", "ns", name)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+@example("a", "../../b/secrets/c")
+@example("a/secrets/b?x=", "c")
+def test_whatever_is_named_the_path_is_of_that_namespace_or_none(namespace, name):
+    try:
+        path = object_path("", "v1", "secrets", namespace, name)
+    except ObjectGone:
+        return
+    assert path.split("/") == ["", "api", "v1", "namespaces", namespace, "secrets", name]
+    assert namespace not in (".", "..")
+    assert name not in (".", "..")
 
 
 NOWHERE = [

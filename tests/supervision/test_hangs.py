@@ -51,7 +51,7 @@ def nothing(stage):
 HANGS = [
     ("ConfigMaps of all namespaces", nothing, "sources"),
     ("Secrets of all namespaces", nothing, "sources"),
-    ("resync", nothing, "resync"),
+    ("comparison", nothing, "resync"),
     ("looks", homeless, "connections"),
     ("connections by bell", connects, "connections"),
     ("connections, each minute", nothing, "connections"),
@@ -62,6 +62,7 @@ HANGS = [
 ]
 SUPERVISORS = {
     "sources": "waits for the end of its parts, which are above",
+    "resync": "the same",
     "keeper": "the same",
     "keeper of those without a connection": "the same",
     "those that wait for a connection": "the same",

@@ -26,6 +26,7 @@ from managed_agents_operator.claude.errors import (
     Overloaded,
     RateLimited,
     ServerFault,
+    TooLarge,
     Unauthorized,
     Unreadable,
 )
@@ -37,6 +38,8 @@ LONGEST_MESSAGE = 512
 """Characters of the API's own message that are kept."""
 LONGEST_PAUSE = 3600.0
 """Seconds: a longer Retry-After is taken for this, so that no odd answer silences a connection for good."""
+MOST_VALUES = 1_000_000
+"""Values in the JSON of an answer: each takes up to fifty times the memory of its bytes."""
 
 _BY_STATUS: Mapping[int, type[ClaudeError]] = {
     400: BadRequest,
@@ -48,6 +51,7 @@ _BY_STATUS: Mapping[int, type[ClaudeError]] = {
     413: BadRequest,
     422: BadRequest,
 }
+_WORKSPACE = re.compile(r"[!-~]{1,128}", re.ASCII)
 _API_KEY = re.compile(r"\bsk-ant-[\w-]+", re.ASCII)
 
 
@@ -61,18 +65,22 @@ class Answer(Generic[Value_co]):
 
 @dataclass(frozen=True)
 class Received:
-    """One HTTP answer as it came. `secrets` are texts that no message may hold; `quiet`: none of its words may be."""
+    """One HTTP answer as it came. `secrets` are texts that no message may hold; `quiet`: none of its words may be.
+
+    `body` is None where it was too large to be read.
+    """
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | bytearray | None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     quiet: bool = False
 
     @property
     def workspace(self) -> str | None:
-        """The anthropic-workspace-id of the answer."""
-        return self.headers.get("anthropic-workspace-id") or None
+        """The anthropic-workspace-id of the answer, which gets into status; one that could not be asked for is none."""
+        told = self.headers.get("anthropic-workspace-id", "")
+        return told if _WORKSPACE.fullmatch(told) else None
 
     def answer(self, read: Callable[[Any], Value], now: Callable[[], datetime]) -> Answer[Value]:
         """What `read` makes of the JSON of a 2xx (None when there is no body); it raises `ValueError` when it can't.
@@ -81,8 +89,10 @@ class Received:
         """
         if not 200 <= self.status < 300:
             raise self._error(now)
+        if self.body is None or _many(self.body):
+            raise self._unreadable("the answer is larger than anything that can be read", TooLarge)
         try:
-            document = from_json(self.body) if self.body.strip() else None
+            document = from_json(self.body) if self.body and not self.body.isspace() else None
         except ValueError:
             raise self._unreadable("the answer is no JSON, or was cut off") from None
         try:
@@ -90,8 +100,8 @@ class Received:
         except ValueError as problem:
             raise self._unreadable(str(problem)) from None
 
-    def _unreadable(self, problem: str) -> Unreadable:
-        return Unreadable(problem, status=self.status, workspace=self.workspace, request_id=self._request_id)
+    def _unreadable(self, problem: str, kind: type[Unreadable] = Unreadable) -> Unreadable:
+        return kind(problem, status=self.status, workspace=self.workspace, request_id=self._request_id)
 
     @property
     def _request_id(self) -> str | None:
@@ -101,7 +111,7 @@ class Received:
         )
 
     def _error(self, now: Callable[[], datetime]) -> ClaudeError:
-        told = "" if self.quiet or 300 <= self.status < 400 else _told(self.body)
+        told = "" if self.quiet or 300 <= self.status < 400 or self.body is None else _told(self.body)
         message = clean(told, self.secrets, self._request_id) or _phrase(self.status)
         if self.status == 429 or self.status >= 500:
             kind = {429: RateLimited, 529: Overloaded}.get(self.status, ServerFault)
@@ -149,7 +159,12 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> floa
         return None
 
 
-def _told(body: bytes) -> str:
+def _many(body: bytes | bytearray) -> bool:
+    """Whether it may have more values than can be held; counted are the signs that come with them."""
+    return len(body) > MOST_VALUES and sum(body.count(sign) for sign in (b",", b"[", b"{")) > MOST_VALUES
+
+
+def _told(body: bytes | bytearray) -> str:
     """The words for people in the body of an error: the API's own envelope, a bare text, but no page of markup."""
     try:
         document = from_json(body)

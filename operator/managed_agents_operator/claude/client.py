@@ -15,11 +15,12 @@ from typing import Any, Literal, Self
 from pydantic import ValidationError
 
 from managed_agents_operator.claude.answers import Answer
+from managed_agents_operator.claude.bounds import cursor, usable
 from managed_agents_operator.claude.exchange import Credentials, Exchange
 from managed_agents_operator.claude.files import Files
 from managed_agents_operator.claude.health import Health
 from managed_agents_operator.claude.models import Event, Page, Session
-from managed_agents_operator.claude.pages import PAGE_SIZE, BeforePage, walk
+from managed_agents_operator.claude.pages import PAGE_SIZE, BeforePage, sized, walk
 from managed_agents_operator.claude.quota import Budget, Clock
 from managed_agents_operator.claude.resources import Resources
 from managed_agents_operator.claude.transport import READ_SECONDS
@@ -128,14 +129,14 @@ class Client:
         created_at_gte: str | None = None,
         include_archived: bool = False,
         order: Order | None = None,
-        limit: int = PAGE_SIZE,
+        limit: int | None = PAGE_SIZE,
         page: str | None = None,
     ) -> Answer[SessionPage]:
         """One page of `GET /v1/sessions`, raw. `created_at_gte` is RFC 3339; `page` the cursor of the page before."""
         query = [("statuses[]", status) for status in statuses]
         query += [("include_archived", "true")] if include_archived else []
         query += _given({"agent_id": agent_id, "created_at[gte]": created_at_gte, "order": order, "page": page})
-        return await self._exchange.call("GET", ["sessions"], query=[*query, ("limit", str(limit))], read=_sessions)
+        return await self._exchange.call("GET", ["sessions"], query=[*query, *sized(limit)], read=_sessions)
 
     def iterate_sessions(
         self,
@@ -173,12 +174,12 @@ class Client:
         *,
         types: Sequence[str] = (),
         order: Order = "asc",
-        limit: int = PAGE_SIZE,
+        limit: int | None = PAGE_SIZE,
         page: str | None = None,
     ) -> Answer[EventPage]:
         """One page of `GET /v1/sessions/{id}/events`."""
         query = [("types[]", name) for name in types]
-        query += _given({"order": order, "limit": str(limit), "page": page})
+        query += [*_given({"order": order}), *sized(limit), *_given({"page": page})]
         return await self._exchange.call("GET", ["sessions", id, "events"], query=query, read=_events)
 
     def iterate_events(
@@ -219,16 +220,14 @@ def _page(raw: Any) -> Page[dict[str, Any]]:
     items = raw.get("data") if isinstance(raw, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ValueError("the answer is no list")
-    cursor = raw.get("next_page")
-    if cursor is not None and not isinstance(cursor, str | int):
-        raise ValueError("the answer is a list with a cursor that is no text")
-    return Page(items, None if cursor is None or cursor == "" else str(cursor))
+    return Page(items, cursor(raw.get("next_page")))
 
 
 def _sessions(raw: Any) -> SessionPage:
     page = _page(raw)
-    if not all(isinstance(item.get("id"), str) and item["id"] for item in page.items):
-        raise ValueError("an item of the list has no id")
+    # One that can't be asked for may be the one that is looked for: a list without it would prove what is not true.
+    if not all(isinstance(item.get("id"), str) and usable(item["id"]) for item in page.items):
+        raise ValueError("an item of the list has no id, or one that no path can hold")
     return page
 
 

@@ -17,6 +17,7 @@ Raised by `Client` and translated by the kinds into what follows; nothing here d
          ├─ ServerFault      5xx, 3xx and every other status
          │   └─ Overloaded   529
          ├─ Unreadable       2xx, but not the JSON that was asked for
+         │   └─ TooLarge     2xx, and larger than anything that can be read
          └─ Lost             the answer did not come: time-out, cut connection, broken protocol
 """
 
@@ -131,6 +132,10 @@ class Overloaded(ServerFault):
 
 class Unreadable(Unclear):
     """2xx, but the body is not the JSON that was asked for, or the same pages came again and again."""
+
+
+class TooLarge(Unreadable):
+    """2xx, but larger than anything that can be read: nothing of it was. A list may be read in smaller pages."""
 
 
 class Lost(Unclear):

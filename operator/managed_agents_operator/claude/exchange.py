@@ -18,6 +18,8 @@ import httpx
 
 from managed_agents_operator import __version__
 from managed_agents_operator.claude.answers import Answer, Received
+from managed_agents_operator.claude.bodies import ACCEPTED, read_body
+from managed_agents_operator.claude.bounds import usable
 from managed_agents_operator.claude.errors import (
     BadRequest,
     BillingRequired,
@@ -31,6 +33,7 @@ from managed_agents_operator.claude.errors import (
 from managed_agents_operator.claude.health import Health
 from managed_agents_operator.claude.quota import Bucket, Budget, Clock
 from managed_agents_operator.claude.transport import POOL_SECONDS, READ_SECONDS, open_http, timeouts, what_failed
+from managed_agents_operator.telemetry import hide
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +74,7 @@ class Exchange:
         self._headers = {
             "anthropic-version": API_VERSION,
             "accept": "application/json",
+            "accept-encoding": ACCEPTED,
             "user-agent": f"managed-agents-operator/{__version__}",
         }
         self.configure(workspace=workspace, betas=betas)
@@ -150,10 +154,8 @@ class Exchange:
         return answer
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
-        for part in path:
-            # Quoting alone is not enough: paths with dots or slashes are resolved by clients and proxies on the way.
-            if not part.strip(".") or "/" in part or "\\" in part or not part.isprintable():
-                raise BadRequest("the id is empty, or has slashes, control characters or nothing but dots")
+        if not all(map(usable, path)):
+            raise BadRequest("the id is empty or too long, or has slashes, control characters or nothing but dots")
         quoted = "/".join(quote(part, safe="") for part in path)
         return f"{self._base}/v1/{quoted}?{urlencode([*query, ('beta', 'true')])}"
 
@@ -182,12 +184,15 @@ class Exchange:
         whole = self._send_timeout if slow else POOL_SECONDS + 2 * self._read_timeout
         trouble: ClaudeError
         try:
-            async with asyncio.timeout(whole):
-                answer = await self._http.request(
+            async with (
+                asyncio.timeout(whole),
+                self._http.stream(
                     method, url, content=content, files=parts, headers=headers, timeout=timeouts(read)
-                )
+                ) as answer,
+            ):
                 hidden = (*_words(key), *secrets)
-                return Received(answer.status_code, answer.headers, answer.content, hidden, quiet=parts is not None)
+                told = await read_body(answer)
+                return Received(answer.status_code, answer.headers, told, hidden, quiet=parts is not None)
         except Exception as failure:  # noqa: BLE001 - whatever came, it was no answer
             trouble = what_failed(failure, self._server)
             log.debug("%s failed: %s", method, type(failure).__name__)
@@ -199,6 +204,7 @@ class Exchange:
         key = {name: value.strip() for name, value in self._credentials().items()}
         if not all(value.isascii() and value.isprintable() for value in key.values()):
             raise Unauthorized("the key has characters that no HTTP header can carry: copy it again")
+        hide(*_words(key))
         if self._key != key:
             # Another key may be one of another workspace: which one, only an answer to it tells.
             self._key = key
@@ -237,7 +243,9 @@ def _address(base_url: str) -> tuple[str, str, bool]:
     wanted = "the base URL must be http://host or https://host, with a port and a path if need be"
     try:
         parts = urlsplit(base_url.strip())
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        # A backslash ends the host for some clients, and for others not.
+        plain = parts.netloc.isprintable() and not {" ", "\\"} & set(parts.netloc)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and plain
     except ValueError:
         raise ValueError(wanted) from None
     if not known:

@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from managed_agents_operator.claude.answers import Answer
+from managed_agents_operator.claude.bounds import cursor, usable
 from managed_agents_operator.claude.exchange import Exchange
 from managed_agents_operator.claude.models import File, Page
-from managed_agents_operator.claude.pages import SIZES, BeforePage, walk
+from managed_agents_operator.claude.pages import SIZES, BeforePage, sized, walk
 
 LARGE_PAGE_SIZE = 1000
 FilePage = Page[File]
@@ -42,9 +43,9 @@ class Files:
         """`DELETE /v1/files/{id}`."""
         return await self._exchange.call("DELETE", ["files", id], read=lambda _: None)
 
-    async def list(self, *, limit: int = LARGE_PAGE_SIZE, after: str | None = None) -> Answer[FilePage]:
+    async def list(self, *, limit: int | None = LARGE_PAGE_SIZE, after: str | None = None) -> Answer[FilePage]:
         """One page of `GET /v1/files`. `after` is the `next_page` of the page before."""
-        query = [("limit", str(limit))]
+        query = sized(limit)
         if after is not None:
             name, _, cursor = after.partition("=")
             query.append((name, cursor))
@@ -73,15 +74,12 @@ def _page(raw: Any) -> FilePage:
 
 def _following(raw: dict[str, Any], files: list[File]) -> str | None:
     """Newer servers name the next page, older ones only say that there is more after the last id."""
-    cursor = raw.get("next_page")
-    if isinstance(cursor, str | int) and cursor != "":
-        return f"page={cursor}"
-    if cursor not in (None, ""):
-        raise _wrong("the answer is a list with a cursor that is no text")
+    if (told := cursor(raw.get("next_page"))) is not None:
+        return f"page={told}"
     if not raw.get("has_more"):
         return None
     last = raw.get("last_id") or (files[-1].id if files else None)
-    if not isinstance(last, str):
+    if not isinstance(last, str) or not usable(last):
         raise _wrong("the answer is a list that goes on after nothing")
     return f"after_id={last}"
 

@@ -19,11 +19,12 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     ModelWrapValidatorHandler,
     ValidationError,
     model_validator,
 )
+
+from managed_agents_operator.claude.bounds import BEARABLE, FEW, Count, Id, Line, Word
 
 Item = TypeVar("Item")
 
@@ -78,37 +79,37 @@ class Wire(BaseModel):
 class Money(Wire):
     """An amount of money. `amount` is whole cents as decimal text, `currency` USD so far."""
 
-    amount: str | None = None
-    currency: str | None = None
+    amount: Word | None = None
+    currency: Word | None = None
 
 
 class Budget(Wire):
     """The limit of a session's list cost. `type` is `limit` so far."""
 
-    type: str | None = None
+    type: Word | None = None
     max_list_cost: Money | None = None
 
 
 class CacheCreation(Wire):
     """Tokens written to the prompt cache, by how long they are kept."""
 
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
+    ephemeral_5m_input_tokens: Count | None = None
+    ephemeral_1h_input_tokens: Count | None = None
 
 
 class ServerToolUse(Wire):
     """Calls of tools that run on the server."""
 
-    web_search_requests: int | None = None
-    web_fetch_requests: int | None = None
+    web_search_requests: Count | None = None
+    web_fetch_requests: Count | None = None
 
 
 class Usage(Wire):
     """What a session has used so far, in tokens, seconds and list cost (absent until it is tracked)."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
     cache_creation: CacheCreation | None = None
     active_seconds: float | None = None
     server_tool_use: ServerToolUse | None = None
@@ -125,10 +126,10 @@ class Stats(Wire):
 class SessionAgent(Wire):
     """The snapshot of the agent that a session was made from, defaults filled in by the server."""
 
-    id: str | None = None
-    type: str | None = None
-    version: int | None = None
-    name: str | None = None
+    id: Word | None = None
+    type: Word | None = None
+    version: Count | None = None
+    name: Word | None = None
     description: str | None = None
     system: str | None = None
     model: dict[str, Any] | str | None = None
@@ -142,19 +143,19 @@ class SessionAgent(Wire):
 class SessionResource(Wire):
     """A file, repository or memory store of a session; memory stores have no `id` of their own here."""
 
-    id: str | None = None
-    type: str | None = None
-    file_id: str | None = None
-    url: str | None = None
+    id: Word | None = None
+    type: Word | None = None
+    file_id: Word | None = None
+    url: Line | None = None
     checkout: dict[str, Any] | None = None
-    memory_store_id: str | None = None
-    access: str | None = None
+    memory_store_id: Word | None = None
+    access: Word | None = None
     instructions: str | None = None
     name: str | None = None
     description: str | None = None
-    mount_path: str | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
+    mount_path: Line | None = None
+    created_at: Word | None = None
+    updated_at: Word | None = None
 
 
 class OutcomeEvaluation(Wire):
@@ -164,7 +165,7 @@ class OutcomeEvaluation(Wire):
     outcome_id: str | None = None
     description: str | None = None
     result: str | None = None
-    iteration: int | None = None
+    iteration: Count | None = None
     explanation: str | None = None
     completed_at: str | None = None
 
@@ -172,20 +173,20 @@ class OutcomeEvaluation(Wire):
 class Session(Wire):
     """A session, from `/v1/sessions`. Timestamps are RFC 3339 text as they came; archived is `archived_at` alone."""
 
-    id: Annotated[str, Field(strict=True, min_length=1)]
-    type: str | None = None
-    status: str | None = None
+    id: Id
+    type: Word | None = None
+    status: Word | None = None
     agent: Annotated[SessionAgent | None, BeforeValidator(_snapshot)] = None
-    environment_id: str | None = None
-    deployment_id: str | None = None
-    vault_ids: Annotated[list[str], BeforeValidator(_listed)] = []
+    environment_id: Word | None = None
+    deployment_id: Word | None = None
+    vault_ids: Annotated[list[Word], FEW, BeforeValidator(_listed)] = []
     title: str | None = None
     metadata: Annotated[dict[str, str], BeforeValidator(_texts)] = {}
     budget: Budget | None = None
     usage: Annotated[Usage, BeforeValidator(_empty_if_null)] = Usage()
     stats: Annotated[Stats, BeforeValidator(_empty_if_null)] = Stats()
-    resources: Annotated[list[SessionResource], BeforeValidator(_listed)] = []
-    outcome_evaluations: Annotated[list[OutcomeEvaluation], BeforeValidator(_listed)] = []
+    resources: Annotated[list[SessionResource], BeforeValidator(_listed), BEARABLE] = []
+    outcome_evaluations: Annotated[list[OutcomeEvaluation], FEW, BeforeValidator(_listed)] = []
     created_at: str | None = None
     updated_at: str | None = None
     archived_at: str | None = None
@@ -200,18 +201,18 @@ class Scope(Wire):
 class File(Wire):
     """A file, from `/v1/files`. One with a `scope` is a session's own: a copy that it mounted, or what it made."""
 
-    id: Annotated[str, Field(strict=True, min_length=1)]
+    id: Id
     filename: str | None = None
     mime_type: str | None = None
-    size_bytes: int | None = None
+    size_bytes: Count | None = None
     scope: Scope | None = None
 
 
 class StopReason(Wire):
     """Why a session went idle; `event_ids` are what it waits for when `type` is `requires_action`."""
 
-    type: str | None = None
-    event_ids: Annotated[list[str], BeforeValidator(_listed)] = []
+    type: Word | None = None
+    event_ids: Annotated[list[Word], FEW, BeforeValidator(_listed)] = []
 
 
 class Event(Wire):
@@ -220,7 +221,7 @@ class Event(Wire):
     `name` and `mcp_server_name` are those of a tool that is used.
     """
 
-    id: str | None = None
+    id: Word | None = None
     type: str = ""
     processed_at: str | None = None
     content: Any = None

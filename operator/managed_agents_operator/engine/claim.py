@@ -17,11 +17,14 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from managed_agents_operator.api.session import CLAIM_ANNOTATION, METADATA_OWNER, METADATA_UID, Session
+from managed_agents_operator.engine.terms import RFC3339, instant
 
 ENVIRONMENT_CLAIM = "environment"
 """How a claim names the key of the operator's environment."""
-LONGEST_NUMBER = 9
+LONGEST_NUMBER = 18
 """Digits of an incarnation: what is longer nobody of us wrote, and it would fit no status."""
+LONGEST_TEXT = 512
+"""Characters of each text of a claim: the longest are the ids of the API."""
 _SELDOM = frozenset({"adopts", "files", "keys", "uploads", "repaired"})
 """What is left out of the annotation where there is nothing to say."""
 
@@ -61,13 +64,17 @@ class Claim(BaseModel):
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """The claim in an annotation; None where there is none, or somebody spoiled it (its text is still a trace)."""
+        """The claim in an annotation; None where there is none, or somebody spoiled it (its text is still a trace).
+
+        Anybody may write one who may write the resource. What we never write is none: it would fit no status.
+        """
         if not text:
             return None
         try:
-            return cls.model_validate_json(text)
+            claim = cls.model_validate_json(text)
         except ValidationError:
             return None
+        return claim if _in_our_form(claim) else None
 
     @property
     def text(self) -> str:
@@ -78,10 +85,14 @@ class Claim(BaseModel):
     @property
     def made(self) -> datetime | None:
         """When it was written; None if nobody can tell."""
-        try:
-            return datetime.fromisoformat(self.at)
-        except ValueError:
-            return None
+        return instant(self.at)
+
+
+def _in_our_form(claim: Claim) -> bool:
+    ids = (claim.uid, claim.by, claim.digest, claim.agent, claim.replaces, claim.adopts)
+    bounded = all(text is None or 0 < len(text) <= LONGEST_TEXT for text in (*ids, claim.connection, claim.workspace))
+    timely = RFC3339.fullmatch(claim.at) is not None and claim.made is not None
+    return bounded and timely and 0 < claim.n < 10**LONGEST_NUMBER
 
 
 def replacing(resource: Session) -> bool:

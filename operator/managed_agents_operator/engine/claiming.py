@@ -21,7 +21,7 @@ from managed_agents_operator.engine.mounting import mounts_due
 from managed_agents_operator.engine.mounts import Entry, declared, rendered
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.retiring import retire
-from managed_agents_operator.engine.searching import SEARCHING, UNTIL_THEN, elsewhere, oldest_live, seek
+from managed_agents_operator.engine.searching import SEARCHING, UNTIL_THEN, elsewhere, oldest_live, seek, unswept
 from managed_agents_operator.engine.terms import rfc3339
 from managed_agents_operator.engine.uploading import all_needed, contents, may_be_there, spare
 from managed_agents_operator.engine.verdict import Ask, Create, Guard, Record, Report, Rest, Verdict
@@ -31,7 +31,6 @@ CREATING = Report("Creating", "the session is being made", "Progressing", "the s
 NEVER_MADE = Report(
     "Archived", "spec.archived is true: no session is made", "Synced", "the session is as the spec says"
 )
-UNREACHABLE = ("Unreachable", "the API can't be reached")
 
 
 def unguarded(v: View) -> Verdict | None:
@@ -150,17 +149,8 @@ def _wiped(v: View) -> Verdict | None:
 def _untouched(v: View) -> Verdict | None:
     """A resource without any trace of a life: one older than this process may have lost claim and status together."""
     if v.resource.metadata.creation_timestamp <= v.process.started and v.sight.link.swept_at is None:
-        return _before_first_sweep(v)
+        return unswept(v, CREATING)
     return None
-
-
-def _before_first_sweep(v: View) -> Rest:
-    """Nothing is said while the first listing is on its way, since it mostly takes less than a second."""
-    if v.sight.link.blocked is not None:
-        return Rest(CREATING)
-    if v.sight.link.unreachable_since is not None:
-        return Rest(Report("Pending", "the session can't be made while the API can't be reached", *UNREACHABLE))
-    return Rest(None)
 
 
 def _of_incarnation(v: View, matches: tuple[Remote, ...]) -> tuple[Remote, ...]:

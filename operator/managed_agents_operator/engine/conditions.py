@@ -138,6 +138,13 @@ def said(meaning: str) -> str:
     return meaning[:1].lower() + meaning[1:].rstrip(".")
 
 
+def on_one_line(text: str) -> str:
+    """Without line breaks and what moves a terminal: ids, paths and words of others are in it."""
+    if text.isprintable():
+        return text
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
 def find(conditions: Iterable[Condition], type_: str) -> Condition | None:
     """The condition of that type."""
     return next((c for c in conditions if c.type == type_), None)
@@ -177,7 +184,7 @@ def _stamped(before: Condition | None, row: Row, generation: int, now: datetime)
         type=type_,
         status=status,
         reason=reason,
-        message=message[:MESSAGE_LIMIT],
+        message=on_one_line(message)[:MESSAGE_LIMIT],
         observed_generation=generation,
         last_transition_time=now if moved or before is None else before.last_transition_time,
     )

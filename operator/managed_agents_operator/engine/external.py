@@ -25,9 +25,9 @@ class Link:
 
     `blocked` is the refusal that opened the circuit, `retry_at` when it lets a call through again, and `trial` that
     this resource may make a call all the same; `unreachable_since` the begin of an outage, `recovered_at` the end of
-    the one before; `swept_at` the begin of the last whole sweep, None before the first. `ref` is what status says of it
-    (kind, name, uid), None for the key of the environment; `elsewhere` that spec by now asks for another one, where the
-    session is not made yet.
+    the one before; `swept_at` the begin of the last whole sweep, None before the first, and `unlisted` why the API
+    refuses it, in words. `ref` is what status says of it (kind, name, uid), None for the key of the environment;
+    `elsewhere` that spec by now asks for another one, where the session is not made yet.
     """
 
     blocked: Failure | None = None
@@ -38,6 +38,7 @@ class Link:
     workspace: str | None = None
     keeps_metadata: bool = False
     swept_at: float | None = None
+    unlisted: str | None = None
     ref: Mapping[str, str] | None = None
     elsewhere: bool = False
 

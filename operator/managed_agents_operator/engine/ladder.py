@@ -135,6 +135,9 @@ def held_back(v: View, verdict: Verdict) -> Verdict:
         message = f"{failure.message}; {FORCE}" if v.deleting else failure.message
         reason = failure.reason if failure.reason in SYNCED else "CallRefused"
         return Rest(replace(said, synced=reason, synced_message=message), until=backoff.until)
+    if backoff is not None and backoff.looking and isinstance(verdict, Ask):
+        # That it fails is told, until it does not.
+        return replace(verdict, report=None)
     return verdict
 
 

@@ -15,6 +15,7 @@ from managed_agents_operator.api.status import SessionStatus
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.external import Sight
 from managed_agents_operator.engine.looks import (
+    ORDERED,
     Absent,
     Delivery,
     Look,
@@ -74,7 +75,14 @@ def meet(memory: Memory, resource: Session, sight: Sight, now: float) -> Memory:
     key = kick_key(status.id, sent.tries if sent else None, sent.at if sent else None)
     if key != memory.kick_key:
         memory = changed(memory, kick_key=key, kick_seen_at=now, kick_listings=0, kick_look_at=0.0)
+    if (last := memory.backoff) is not None and last.looking and _listed_at(sight) > last.since:
+        memory = changed(memory, backoff=None)
     return changed(_met_session(memory, status, sight, now), generation=meta.generation)
+
+
+def _listed_at(sight: Sight) -> float:
+    """When the newest began of the listings that were ordered, and came."""
+    return max(sight.uploads_at, sight.search.began_at if sight.search is not None else sight.uploads_at)
 
 
 def _met_claim(memory: Memory, text: str | None, now: float) -> Memory:
@@ -111,7 +119,8 @@ def looked(memory: Memory, look: Look, seen: Any, *, began: float, now: float, j
     """
     if isinstance(seen, Failure):
         return failed(memory, seen, now, jitter, looking=True)
-    if memory.backoff is not None and memory.backoff.looking:
+    # What is only ordered was not answered yet: that it is answered, the sight tells.
+    if memory.backoff is not None and memory.backoff.looking and not isinstance(look, ORDERED):
         memory = replace(memory, backoff=None)
     if isinstance(look, LookSearch):
         return replace(memory, searches=memory.searches + 1)

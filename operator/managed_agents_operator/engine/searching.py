@@ -7,13 +7,13 @@ Used by the rungs of claiming.py and deletion.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.looks import Absent, Found, LookAgent, LookSearch, LookSession
 from managed_agents_operator.engine.pauses import doubled
 from managed_agents_operator.engine.remote import Remote
-from managed_agents_operator.engine.terms import rfc3339
+from managed_agents_operator.engine.terms import instant, rfc3339
 from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
@@ -71,6 +71,26 @@ def _next(began_at: float, searches: int, end: float) -> float:
     """When to search again: later each time, and not shortly before the one at the end, the only one that proves."""
     pause = doubled(1.0, 2 * (searches - 1), LONGEST_PAUSE)
     return began_at + pause if began_at + 1.5 * pause < end else end
+
+
+def unswept(v: View, report: Report) -> Rest:
+    """Waits for the first listing. Nothing is said while it is on its way, as it mostly takes less than a second."""
+    link = v.sight.link
+    if link.blocked is not None:
+        return Rest(report)
+    if link.unreachable_since is not None:
+        return Rest(
+            Report(
+                "Pending",
+                "the session can't be made while the API can't be reached",
+                "Unreachable",
+                "the API can't be reached",
+            )
+        )
+    if link.unlisted is not None:
+        why = f"the API refuses to list sessions, so that there may be one already: {link.unlisted}"
+        return Rest(Report("Pending", why, "CallRefused", "the API refuses to list sessions"))
+    return Rest(None)
 
 
 def oldest_live(remotes: tuple[Remote, ...]) -> Remote:
@@ -157,7 +177,15 @@ def _nothing(v: View, claim: Claim | None, found: Found, way_out: str) -> Found 
 
 
 def _since(v: View, claim: Claim | None) -> str:
-    made = (claim.made if claim else None) or v.resource.metadata.creation_timestamp
-    if made.tzinfo is None:
-        made = made.replace(tzinfo=UTC)
-    return rfc3339(made - SKEW, "seconds")
+    """From when on it may have been made. The claim's time is by the clock of who wrote it, which may have been wrong.
+
+    So the first session of a resource is searched for since the resource is there, and one that replaces another since
+    that other one is there, by the API's clock, as long as status knows it.
+    """
+    made = [claim.made] if claim and claim.made else []
+    other = instant(v.resource.status.created_at)
+    if claim is None or claim.n == 1:
+        made.append(v.resource.metadata.creation_timestamp)
+    elif other is not None:
+        made.append(other)
+    return rfc3339(min(made, default=v.resource.metadata.creation_timestamp) - SKEW, "seconds")

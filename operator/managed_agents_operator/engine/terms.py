@@ -5,9 +5,15 @@ Part of every `View`; the composition root makes `Process` and `Terms` from the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
+
+RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+"""How a time is written in a status: the API server refuses the whole of it for one that is not."""
+_YEARS = range(1970, 9000)
+"""Of all that can have been meant: before and after, no time to live can be added and none subtracted."""
 
 
 def rfc3339(time: datetime, digits: Literal["seconds", "microseconds"] = "microseconds") -> str:
@@ -20,6 +26,8 @@ def instant(told: str | None) -> datetime | None:
     try:
         time = datetime.fromisoformat(told or "")
     except ValueError:
+        return None
+    if time.year not in _YEARS:
         return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 

@@ -5,12 +5,9 @@ The API server refuses a whole status for one timestamp that is none, so that no
 
 from __future__ import annotations
 
-import re
 from datetime import UTC
 
-from managed_agents_operator.engine.terms import instant
-
-_STRICT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+from managed_agents_operator.engine.terms import RFC3339, instant
 
 
 def moment(told: str | None) -> str | None:
@@ -18,8 +15,4 @@ def moment(told: str | None) -> str | None:
     time = instant(told)
     if time is None or told is None:
         return None
-    try:
-        mended = time.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return None
-    return told if _STRICT.fullmatch(told) else mended
+    return told if RFC3339.fullmatch(told) else time.astimezone(UTC).isoformat().replace("+00:00", "Z")

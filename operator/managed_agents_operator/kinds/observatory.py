@@ -62,6 +62,8 @@ class Observatory:
         self.keeps_metadata = False
         self.swept_at: float | None = None
         """Begin of the last whole sweep; None before the first."""
+        self.unlisted: str | None = None
+        """Why the API refuses the full sweep, in words, where that is for no lack of rights."""
 
     # single sights
 

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from managed_agents_operator.api.once import Once
 from managed_agents_operator.api.status import Usage
 from managed_agents_operator.claude.models import Money, Session, SessionAgent, SessionResource
+from managed_agents_operator.engine.conditions import on_one_line
 from managed_agents_operator.engine.remote import Mount, Remote
-from managed_agents_operator.kinds.excerpt import excerpt
+from managed_agents_operator.kinds.excerpt import excerpt, shortened
 from managed_agents_operator.kinds.moments import moment
 
 LONGEST_AMOUNT = 18
@@ -112,31 +113,43 @@ def project(wire: Session, usage: Mapping[str, Any] | None = None) -> dict[str, 
     }
     # A server that leaves a field out says nothing about it, and what is known of it stays.
     told = {field: value for field, value in shown.items() if _WIRE[field] in wire.model_fields_set}
-    return {field: value if field == "agent" else _storable(value) for field, value in told.items()}
+    return {field: value if field == "agent" else _kept(field, value) for field, value in told.items()}
+
+
+def _kept(field: str, value: Any) -> Any:
+    if isinstance(value, str):
+        # What stands in a column moves the terminal of whoever lists it: kubectl takes out no more than escapes.
+        value = on_one_line(value)
+    # The schema knows their numbers, so that no text may stand in for one.
+    return shortened(_storable(value, digits=field not in ("usage", "stats")))
 
 
 def _excerpt(agent: SessionAgent) -> dict[str, Any]:
-    return excerpt(_storable(agent.model_dump(mode="json", exclude_none=True)))
+    raw = agent.model_dump(mode="json", exclude_none=True)
+    return excerpt(_storable(raw | ({"name": on_one_line(agent.name)} if agent.name else {})))
 
 
 _AGENTS = Once(_excerpt)
 
 
-def _storable(value: Any) -> Any:
+def _storable(value: Any, *, digits: bool = True) -> Any:
     """What an API server gives back as it was given; anything else would differ from what is stored for ever.
 
     A merge patch takes null for "remove it". Numbers are kept as 64-bit integers, else as floats, which are written
-    with all their digits: beyond what both can hold exactly, the digits are told as text.
+    with all their digits: beyond what both can hold exactly, the digits are told as text, or nothing is.
     """
     if isinstance(value, dict):
-        return {key: _storable(one) for key, one in value.items() if one is not None}
+        kept = {key: _storable(one, digits=digits) for key, one in value.items()}
+        return {key: one for key, one in kept.items() if one is not None}
     if isinstance(value, list):
-        return [_storable(one) for one in value]
+        return [_storable(one, digits=digits) for one in value]
     if isinstance(value, float):
-        return value if abs(value) < EXACT else str(value)
-    if isinstance(value, int):
-        return value if -LARGEST <= value < LARGEST else str(value)
-    return value
+        exact = abs(value) < EXACT
+    elif isinstance(value, int):
+        exact = -LARGEST <= value < LARGEST
+    else:
+        exact = True
+    return value if exact else str(value) if digits else None
 
 
 def _usage(wire: Session) -> dict[str, Any]:

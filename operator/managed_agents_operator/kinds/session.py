@@ -120,6 +120,7 @@ class SessionKind:
             workspace=health.workspace,
             keeps_metadata=seen.keeps_metadata,
             swept_at=seen.swept_at,
+            unlisted=seen.unlisted,
         )
 
     def project(

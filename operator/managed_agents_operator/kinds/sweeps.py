@@ -64,10 +64,13 @@ class Sweeps:
         self._whole: Survey | None = None
         self._busy: Survey | None = None
         self._calls = dict.fromkeys((Priority.FULL_SWEEP, Priority.HOT_SWEEP), 0)
-        self.refused: str | None = None
-        """Why the API refuses the full sweep, in words, where that is for no lack of rights."""
         self._wakes = {which: asyncio.Event() for which in (Priority.FULL_SWEEP, Priority.HOT_SWEEP)}
         self._moved = dict.fromkeys((Priority.FULL_SWEEP, Priority.HOT_SWEEP), monotonic())
+
+    @property
+    def refused(self) -> str | None:
+        """Why the API refuses the full sweep, in words, where that is for no lack of rights."""
+        return self._observatory.unlisted
 
     @property
     def age(self) -> float:
@@ -102,7 +105,8 @@ class Sweeps:
                 trouble = failure(error, self._monotonic())
                 self._circuit.failed(trouble, "sweep")
                 if which is Priority.FULL_SWEEP and isinstance(error, Refused) and not isinstance(error, RateLimited):
-                    self.refused = None if trouble.consequence is Consequence.BLOCKED else error.message
+                    blocked = trouble.consequence is Consequence.BLOCKED
+                    self._observatory.unlisted = None if blocked else error.message
                 if which is Priority.FULL_SWEEP and self._observatory.swept_at is None and pause == FIRST_PAUSE:
                     self._on_first()
                 if pause == FIRST_PAUSE:
@@ -128,8 +132,7 @@ class Sweeps:
         how = way(self._whole, len(live), began)
         listed = await self._read(how, live, began)
         seen = self._observatory
-        self.refused = None
-        first, seen.swept_at = seen.swept_at is None, began
+        first, seen.swept_at, seen.unlisted = seen.swept_at is None, began, None
         self._circuit.succeeded("sweep")
         seen.weigh(self._living(), listed, began)
         seen.missed(self._roster.living(), listed, began)

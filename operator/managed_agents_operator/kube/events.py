@@ -18,6 +18,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from managed_agents_operator.api.session import KIND
+from managed_agents_operator.engine.conditions import on_one_line
 from managed_agents_operator.engine.errors import ClusterError
 from managed_agents_operator.engine.ports import Regarding
 from managed_agents_operator.engine.pulse import Pulse
@@ -162,7 +163,7 @@ class Events:
 
 def plain(note: str) -> str:
     """The note as one line of printable text of at most 1024 bytes, as UTF-8."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in note).split())
+    line = on_one_line(note)
     if len(line.encode()) <= _NOTE_BYTES:
         return line
     return line.encode()[: _NOTE_BYTES - 3].decode(errors="ignore") + "…"

@@ -3,7 +3,8 @@
 Made by `app`, which lets every event pass through `Brought` on its way to the keeper. The framework lists once and then
 trusts its watch, so what is lost on that way would stay lost. Compared is what the watch brought, not what the keeper
 knows, because answers to our own writes would hide a watch that is dead. What was lost is handed on; when that happens
-again and again, nothing but a fresh start mends it.
+again and again, nothing but a fresh start mends it. The same where the cluster was put back to an older state: the
+newest wins everywhere in this process, and what is stored now would be taken for old.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from managed_agents_operator.kube.writer import Snapshot
 from managed_agents_operator.telemetry import DIVERGENCES
 
 _IN_A_ROW = 3
+WENT_BACK = "the cluster was put back to an older state, as a restored backup does: all is read anew"
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ See = Callable[[str | None, Mapping[str, Any]], None]
 
 
 class Diverged(Exception):
-    """The watch keeps losing objects."""
+    """What this process has seen and what is stored can't be brought together any more."""
 
 
 class Objects(Protocol):
@@ -49,6 +51,8 @@ class Brought:
     def __init__(self, to: See) -> None:
         self._to = to
         self.versions: dict[str, int] = {}
+        self.went_back = asyncio.Event()
+        """A listing of the framework showed an object older than its watch had brought it."""
 
     def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """One event; `event_type` is None for what a listing showed."""
@@ -56,7 +60,10 @@ class Brought:
         if event_type == "DELETED":
             self.versions.pop(metadata["uid"], None)
         else:
-            self.versions[metadata["uid"]] = int(metadata["resourceVersion"])
+            version = int(metadata["resourceVersion"])
+            if event_type is None and version < self.versions.get(metadata["uid"], 0):
+                self.went_back.set()
+            self.versions[metadata["uid"]] = version
         self._to(event_type, body)
 
 
@@ -90,15 +97,34 @@ class Resync:
         return self._pulse.age
 
     async def run(self) -> None:
-        """Runs until cancelled. Raises `Diverged` when three listings in a row showed what was lost."""
+        """Runs until cancelled.
+
+        Raises `Diverged` when three listings in a row showed what was lost, or the cluster was put back.
+        """
+        compares = asyncio.create_task(self._compare(), name="comparison")
+        goes_back = asyncio.create_task(self._brought.went_back.wait(), name="going back")
+        try:
+            await asyncio.wait((compares, goes_back), return_when=asyncio.FIRST_COMPLETED)
+            if compares.done():
+                await compares
+            raise Diverged(WENT_BACK)
+        finally:
+            compares.cancel()
+            goes_back.cancel()
+            await asyncio.gather(compares, goes_back, return_exceptions=True)
+
+    async def _compare(self) -> None:
         in_a_row = 0
         while True:
             pause = self._every * (0.9 + 0.2 * self._jitter())
             self._pulse.beat(pause)
             await self._sleep(pause)
             self._pulse.beat(self._settle)
+            newest = max(self._brought.versions.values(), default=0)
             try:
                 snapshot = await self._objects.snapshot()
+                if snapshot.version < newest:
+                    raise Diverged(WENT_BACK)
                 await self._sleep(self._settle)
                 lost = await self._mend(snapshot)
             except ClusterError as e:
