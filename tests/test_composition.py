@@ -94,7 +94,7 @@ async def test_all_of_it_is_joined_looks_and_ends(monkeypatch):
             MANAGED_AGENTS_FULL_SWEEP_SECONDS="1",
         )
         async with join(here, Ports(CLUSTER, Listing(), Cupboard(), Quiet())) as work:
-            assert set(work.ages) == {"queue", "sweep"}
+            assert set(work.ages) == {"connections", "pass", "queue", "sweep"}
             assert all(age() < bound for age, bound in work.ages.values())
             tasks = [asyncio.create_task(run()) for run in (*work.tasks.values(), work.keeper.run)]
             for _ in range(2000):

@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ import kopf
 from managed_agents_operator import __version__
 from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.api.session import GROUP, PLURAL, VERSION
+from managed_agents_operator.engine.crew import end, reason
 from managed_agents_operator.handlers import WATCH_SECONDS, Bell, listen, register
 from managed_agents_operator.kube.access import Cluster
 from managed_agents_operator.kube.events import Events
@@ -38,6 +40,8 @@ from managed_agents_operator.telemetry import set_up_logging
 
 DRAIN_SECONDS = 15.0
 _EXIT_SECONDS = 19.0
+_EVENTS_BOUND, _SOURCES_BOUND, _RESYNC_BOUND = 120.0, 300.0, 600.0
+"""Seconds that one step of each may take: a call of ten, a silent watch of two minutes, a listing of many pages."""
 
 log = logging.getLogger(__name__)
 
@@ -111,11 +115,15 @@ class Stop:
             log.warning("%s again: ending at once", signum.name)
             os._exit(128 + signum)
         log.info("%s: finishing what is under way", signum.name)
+        self.at_last(0)
+        self.asked.set()
+
+    def at_last(self, code: int) -> None:
+        """End with this code if the end that has begun does not come by itself."""
         # A thread, because whatever may hang here hangs the loop.
-        last = threading.Timer(_EXIT_SECONDS, os._exit, (0,))
+        last = threading.Timer(_EXIT_SECONDS, os._exit, (code,))
         last.daemon = True
         last.start()
-        self.asked.set()
 
     async def before(self, doing: Coroutine[Any, Any, object] | asyncio.Task[Any]) -> bool:
         """Whether it came to its end before ours was asked for; else it is cancelled. Raises what it raises."""
@@ -125,18 +133,19 @@ class Stop:
         done = task.done()
         if done:
             task.result()
-        await _end(task, stop)
+        await end(task, stop)
         return done
 
 
 class Operator:
     """One run of the operator, from nothing to an exit code."""
 
-    def __init__(self, settings: Settings, join: Join) -> None:
+    def __init__(self, settings: Settings, join: Join, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._join = join
         self._stop = Stop()
-        self._health = Health(watch_bound=2.5 * WATCH_SECONDS)
+        self._clock = clock
+        self._health = Health(2.5 * WATCH_SECONDS, clock)
 
     async def run(self) -> int:
         """Runs to the end, which is 0 after a signal and 1 after anything else. Raises `WrongSettings`."""
@@ -155,12 +164,8 @@ class Operator:
         self._health.phase = "standby"
         if not await self._stop.before(lease.acquire()):
             return 0
-        renewing = asyncio.create_task(_hold(lease), name="lease")
-        try:
+        async with lease.kept(_fence):
             return await self._serve(cluster)
-        finally:
-            await _end(renewing)
-            await _within(1, lease.release())
 
     async def _serve(self, cluster: Cluster) -> int:
         self._health.phase = "starting"
@@ -173,8 +178,8 @@ class Operator:
         ports = Ports(
             fitting.result(),
             Writer(cluster, GROUP, VERSION, PLURAL, namespaces),
-            Sources(cluster, namespaces),
-            Events(cluster, GROUP, VERSION),
+            Sources(cluster, namespaces, monotonic=self._clock),
+            Events(cluster, GROUP, VERSION, clock=self._clock),
             {kind: Writer(cluster, *names, namespaces) for kind, names in kinds.items()},
         )
         async with self._join(self._settings, ports) as work:
@@ -192,12 +197,16 @@ class Operator:
     def _start(self, cluster: Cluster, ports: Ports, work: Work) -> dict[str, asyncio.Task[None]]:
         namespaces, keeper = self._settings.namespaces, work.keeper
         brought = Brought(keeper.see)
-        resync = Resync(ports.writer, brought, self._settings.resync_seconds)
+        resync = Resync(ports.writer, brought, self._settings.resync_seconds, monotonic=self._clock)
         registry = kopf.OperatorRegistry()
         names = connection_kinds(namespaces)
         bells: dict[Kind, Bell] = {names[kind]: bell for kind, bell in work.bells.items()}
         bells[GROUP, VERSION, PLURAL] = brought
         streams = (len(namespaces) or 1) * len(bells)
+        self._health.expect(streams)
+        self._health.watch("events", ports.events.age, _EVENTS_BOUND)
+        self._health.watch("sources", ports.sources.age, _SOURCES_BOUND)
+        self._health.watch("resync", resync.age, _RESYNC_BOUND)
         register(registry, bells, cluster, streams=streams, on_answer=self._health.answered)
         everything: dict[str, Coroutine[Any, Any, None]] = {
             "events": ports.events.run(),
@@ -212,31 +221,23 @@ class Operator:
     async def _first_end(self, tasks: Mapping[str, asyncio.Task[None]]) -> int:
         stop = asyncio.create_task(self._stop.asked.wait())
         done, _ = await asyncio.wait((stop, *tasks.values()), return_when=asyncio.FIRST_COMPLETED)
-        await _end(stop)
+        await end(stop)
         for task in done - {stop}:
-            error = None if task.cancelled() else task.exception()
-            log.critical("%s ended, and with it the operator: %s", task.get_name(), error, exc_info=error)
-        return 1 if done - {stop} else 0
+            trace = None if task.cancelled() else task.exception()
+            log.critical("%s ended, and with it the operator: %s", task.get_name(), reason(task), exc_info=trace)
+        code = 0 if self._stop.asked.is_set() and done == {stop} else 1
+        self._stop.at_last(code)
+        return code
 
     async def _drain(self, tasks: Mapping[str, asyncio.Task[None]], work: Work, events: Events) -> None:
         await _within(DRAIN_SECONDS + 1, work.keeper.drain(DRAIN_SECONDS))
         await _within(1, events.flush())
-        await _end(*tasks.values())
+        await end(*tasks.values())
 
 
-async def _hold(lease: Lease) -> None:
-    try:
-        await lease.renew()
-    except Exception:
-        log.exception("The Lease can't be renewed any more")
+def _fence() -> None:
     # Whoever holds it now works already: nothing of ours may be sent any more, not even to tidy up.
     os._exit(1)
-
-
-async def _end(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _within(seconds: float, doing: Coroutine[Any, Any, None]) -> None:

@@ -39,6 +39,10 @@ USAGE_WRITES_PER_SECOND = 10.0
 QUEUE_BOUND = 120.0
 """Seconds that a resource may wait for a worker before the process counts as unwell."""
 SWEEP_BOUND = 900.0
+STEP_BOUND = 300.0
+"""Seconds that one look at a connection may take: a few calls of the cluster, each of ten seconds at most."""
+PASS_BOUND = 600.0
+"""Seconds that one pass may take, beside its longest call: nothing in it waits for the budget."""
 NOWHERE = Place("Nowhere", "", "none")
 
 
@@ -120,23 +124,29 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
     connections.serve(board, own)
 
     async def tend() -> None:
-        await connections.run(lambda: _first_listing(ports.writer, board))
+        await connections.run(lambda beat: _first_listing(ports.writer, board, beat))
 
     ages = {
+        "connections": (lambda: max(connections.age, board.look_age()), STEP_BOUND),
+        "pass": (lambda: _pass_age(nowhere, connections), PASS_BOUND + settings.create_timeout_seconds),
         "queue": (lambda: _queue_age(nowhere, connections), QUEUE_BOUND),
-        "sweep": (lambda: max((line.sweep_age() for line in connections.lines), default=0.0), SWEEP_BOUND),
+        "sweep": (lambda: max((line.sweep_age() for line in connections.lines.values()), default=0.0), SWEEP_BOUND),
     }
     bells = {kind: _Bell(connections, kind) for kind in ports.connections}
     try:
         yield Work(board, bells=bells, tasks={"connections": tend}, ages=ages)
     finally:
-        await connections.close()
+        await connections.lines.close()
 
 
 def _queue_age(nowhere: Keeper, connections: Connections) -> float:
     """How long a resource has waited for a worker; where a connection does not answer, no restart would help."""
-    waits = (line.keeper.queue_age() for line in connections.lines if line.answers())
+    waits = (line.keeper.queue_age() for line in connections.lines.values() if line.answers())
     return max([nowhere.queue_age(), *waits])
+
+
+def _pass_age(nowhere: Keeper, connections: Connections) -> float:
+    return max(nowhere.pass_age(), *(line.keeper.pass_age() for line in connections.lines.values()), 0.0)
 
 
 class _Shop:
@@ -216,16 +226,21 @@ def environment(settings: Settings) -> ConnectionSpec:
     )
 
 
-async def _first_listing(writer: Writer, board: Switchboard) -> None:
-    """All resources are known before the first sweep: else it would take living sessions for nobody's."""
+async def _first_listing(writer: Writer, board: Switchboard, beat: Callable[[float], None]) -> None:
+    """All resources are known before the first sweep: else it would take living sessions for nobody's.
+
+    `beat` is told of each step, and how many seconds it rests then.
+    """
     pause = 1.0
     while True:
         try:
             async for page in writer.list_pages():
+                beat(0.0)
                 for item in page:
                     board.see(None, item)
         except ClusterError as error:
             log.warning("the first listing did not come about: %s", error)
+            beat(pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 30.0)
         else:

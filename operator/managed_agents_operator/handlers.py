@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import kopf
@@ -25,6 +26,7 @@ WATCH_SECONDS = 240
 """How long one watch lasts before the framework asks for the next: an older answer means that the watch is dead."""
 
 _CONNECTIONS = 16
+_FRAMEWORK = Path(kopf.__file__).parent
 
 # The framework's own choice is made of the user's name, and a container's user seldom has one. Its type is private.
 _IDENTITY: Any = "managed-agents-operator"
@@ -59,17 +61,21 @@ def register(
     cluster: Cluster,
     *,
     streams: int = 1,
-    on_answer: Callable[[], None] = lambda: None,
+    on_answer: Callable[[str, bool], None] = lambda *_: None,
 ) -> None:
     """Hang a bell at each kind (group, version, plural) and lend the framework our way to the cluster.
 
-    `streams` is how many watches it will hold open, one for each namespace or one for all; `on_answer` is called
-    whenever the API server answers the framework: a new watch counts, an event in it does not.
+    `streams` is how many watches it will hold open, one for each namespace or one for all; `on_answer` is told
+    the path of each watch that the API server answers, and whether it grants it: an event in one does not count.
     """
+
+    def answered(path: str, query: Mapping[str, str], status: int) -> None:
+        if "watch" in query:
+            on_answer(path, status < 300)
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        session = cluster.session(connections=_CONNECTIONS + streams, on_answer=on_answer)
+        session = cluster.session(connections=_CONNECTIONS + streams, on_answer=answered)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
     for kind, bell in bells.items():
@@ -111,9 +117,17 @@ async def listen(registry: kopf.OperatorRegistry, namespaces: Collection[str], *
     finally:
         # Whatever it still asks for is cut off, and it would complain of that.
         logging.getLogger("kopf").setLevel(logging.CRITICAL)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=2)
+        # One watch that broke leaves the others behind, and a task of it may take more than one word to end.
+        for _ in range(3):
+            left = {*tasks, *filter(_is_frameworks, asyncio.all_tasks())}
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=0.7)
+
+
+def _is_frameworks(task: asyncio.Task[Any]) -> bool:
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and Path(code.co_filename).is_relative_to(_FRAMEWORK)
 
 
 def framework_settings() -> kopf.OperatorSettings:

@@ -13,9 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import yaml
 from aiohttp import web
 from tests.chaos.answers import OURS, abort, carried, slowly, truncated
 
@@ -83,6 +85,8 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy {name}", daemon=True)
         self._rules: list[Rule] = []
         self._began = time.monotonic()
+        self._whole = asyncio.Event()
+        self._whole.set()
         self.trace: list[str] = []
         """Every hit: when, on which request, and what was done."""
         self.url = ""
@@ -106,6 +110,17 @@ class Proxy:
         rule = Rule(act, method, path, **more)
         self._loop.call_soon_threadsafe(self._rules.append, rule)
         return rule
+
+    def detour(self, kubeconfig: Path, path: Path) -> Path:
+        """Write a kubeconfig with the rights of another one, and its cluster by this way."""
+        told = yaml.safe_load(kubeconfig.read_text())
+        told["clusters"][0]["cluster"] = {"server": self.url}
+        path.write_text(yaml.safe_dump(told))
+        return path
+
+    def partition(self) -> None:
+        """Nothing passes any more, either way, and nobody is told: neither of what is under way nor of what comes."""
+        self._loop.call_soon_threadsafe(self._whole.clear)
 
     def sever(self) -> None:
         """End every stream that is open."""
@@ -132,6 +147,8 @@ class Proxy:
         return len(self.trace)
 
     def _forget(self, act: str | None = None) -> None:
+        if act is None:
+            self._whole.set()
         for rule in [rule for rule in self._rules if act in (None, rule.act)]:
             rule.released.set()
             self._rules.remove(rule)
@@ -165,6 +182,7 @@ class Proxy:
 
     async def _carry(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        await self._whole.wait()
         rules = (one for one in self._rules if one.applies(request.method, request.path_qs))
         rule = next(rules, Rule("", "", ""))
         if rule.act:
@@ -175,6 +193,7 @@ class Proxy:
         if "watch=" in request.query_string and request.method == "GET":
             return await self._stream(request, body)
         status, headers, answer = await self._forward(request, body)
+        await self._whole.wait()
         if request.method == "GET" and "resourceVersion=" not in request.query_string:
             self._known.setdefault(request.path_qs, (status, headers, answer))
         if rule.act == "twice":
@@ -250,6 +269,7 @@ class Proxy:
             self._streams.append(request)
             try:
                 async for chunk in answer.content.iter_any():
+                    await self._whole.wait()
                     await response.write(chunk)
             finally:
                 self._streams.remove(request)

@@ -77,11 +77,7 @@ class Stage:
 
     def _detour(self, kubeconfig: Path, folder: Path) -> Path:
         """The operator's own way to the cluster, with its rights, by the proxy."""
-        told = yaml.safe_load(kubeconfig.read_text())
-        told["clusters"][0]["cluster"] = {"server": self.kubernetes.url}
-        path = folder / "kubeconfig-detour"
-        path.write_text(yaml.safe_dump(told))
-        return path
+        return self.kubernetes.detour(kubeconfig, folder / "kubeconfig-detour")
 
     def _administrator(self) -> httpx.Client:
         user = yaml.safe_load(self.cluster.kubeconfig.read_text())["users"][0]["user"]

@@ -166,8 +166,8 @@ class Stage:
         return self.lines[place]
 
     async def begin(self):
-        async def listed():
-            pass
+        async def listed(beat):
+            beat(0.0)
 
         self.tasks = [asyncio.create_task(run) for run in (self.connections.run(listed), self.board.run())]
         await self.calm()
@@ -207,7 +207,7 @@ async def stage():
     for task in stage.tasks:
         task.cancel()
     await asyncio.gather(*stage.tasks, return_exceptions=True)
-    await stage.connections.close()
+    await stage.connections.lines.close()
 
 
 async def test_a_connection_with_a_key_has_a_line_and_says_so(stage):

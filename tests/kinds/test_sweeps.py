@@ -305,6 +305,25 @@ async def test_sweeps_that_fail_are_alive_and_one_that_hangs_is_not(connection, 
     assert connection.sweeps.age > 900, "the full sweep stands still, whatever the other one does"
 
 
+async def test_a_rest_that_is_long_is_no_standing_still(connection, monkeypatch):
+    """MANAGED_AGENTS_FULL_SWEEP_SECONDS may be more than what is too long for a step."""
+
+    async def once(wake: asyncio.Event, seconds: float) -> bool:
+        raise asyncio.CancelledError
+
+    async def nothing() -> None:
+        pass
+
+    monkeypatch.setattr(sweeps, "_woken", once)
+    for which in (Priority.HOT_SWEEP, Priority.FULL_SWEEP):
+        with pytest.raises(asyncio.CancelledError):
+            await connection.sweeps._repeat(which, nothing, 3600.0)
+    connection.clock.now += 3500
+    assert connection.sweeps.age == 0
+    connection.clock.now += 1100
+    assert connection.sweeps.age > 900
+
+
 async def test_a_listing_that_is_refused_is_kept_in_mind_until_one_is_not(connection, control, monkeypatch):
     outage = Outage(1, NotFound("no such path", status=404))
     monkeypatch.setattr(sweeps, "_woken", outage.sleep)

@@ -126,15 +126,17 @@ async def test_a_pod_reads_its_token_again(server, tmp_path, monkeypatch):
 async def test_the_frameworks_session_has_credentials_that_renew_themselves(server, cluster, kubeconfig):
     answers = []
     server.says((200, {}))
-    async with cluster.session(on_answer=lambda: answers.append(1)) as session:
+    async with cluster.session(
+        on_answer=lambda path, query, status: answers.append((path, dict(query), status))
+    ) as session:
         async with session.get(f"{cluster.server}/x"):
             pass
         cluster._configuration.api_key["BearerToken"] = "Bearer second"
-        async with session.get(f"{cluster.server}/x"):
+        async with session.get(f"{cluster.server}/x?watch=true"):
             pass
     tokens = [headers["Authorization"] for _, _, headers, _ in server.requests]
     assert tokens == ["Bearer first", "Bearer second"]
-    assert len(answers) == 2
+    assert answers == [("/x", {}, 200), ("/x", {"watch": "true"}, 200)]
 
 
 PROXIES = [

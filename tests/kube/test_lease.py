@@ -160,7 +160,7 @@ SURVIVED = [
 
 
 @pytest.mark.parametrize(("trouble", "reason"), SURVIVED)
-async def test_what_does_not_end_it(memory, lease, trouble, reason):
+async def test_what_does_not_end_it(memory, lease, trouble, reason, caplog):
     one = lease()
     await one.acquire()
     renewing = asyncio.create_task(one.renew())
@@ -171,6 +171,8 @@ async def test_what_does_not_end_it(memory, lease, trouble, reason):
         await asyncio.sleep(0)
     assert one.held, reason
     assert memory.lease["spec"]["holderIdentity"] == one.identity, reason
+    unanswered = {"away", "cut"} & {word for message in caplog.messages for word in message.split()}
+    assert len(unanswered) == ("API server is away" in reason or "answer did not" in reason), "what failed is told"
     renewing.cancel()
     await asyncio.gather(renewing, return_exceptions=True)
 

@@ -19,6 +19,26 @@ class Clock:
         return self.now
 
 
+WATCHES = [
+    ([("a", True)], 503, 700, "one is not there yet, and too late"),
+    ([("a", True), ("b", False)], 503, 0, "one is refused"),
+    ([("a", True), ("b", False), ("b", True)], 200, 0, "both are granted"),
+    ([("a", True), ("a", True)], 503, 700, "one hides no other"),
+]
+
+
+@pytest.mark.parametrize(("answers", "ready", "age", "reason"), WATCHES, ids=[reason for *_, reason in WATCHES])
+def test_every_watch_counts(health, clock, answers, ready, age, reason):
+    health.phase = "working"
+    health.expect(2)
+    clock.now += 700
+    for answer in answers:
+        health.answered(*answer)
+    assert health.ready()["phase"].ok == (ready == 200), reason
+    assert health.alive()["watch"].seconds == age, reason
+    assert health.alive()["watch"].ok == (age == 0), reason
+
+
 @pytest.fixture
 def clock():
     return Clock()
@@ -42,7 +62,7 @@ PHASES = [
 async def test_ready_is_who_does_its_part(health, phase, answered, status):
     health.phase = phase
     if answered:
-        health.answered()
+        health.answered("a", True)
     async with Probes(0, health) as probes, aiohttp.ClientSession(f"http://127.0.0.1:{probes.port}") as http:
         async with http.get("/readyz") as answer:
             assert answer.status == status
@@ -55,7 +75,7 @@ async def test_ready_is_who_does_its_part(health, phase, answered, status):
 
 
 async def test_alive_is_who_has_nothing_grown_too_old(health, clock):
-    health.answered()
+    health.answered("a", True)
     health.watch("sweep", lambda: 5.04, 10)
     health.watch("event", lambda: 10**6)
     health.watch("queue", lambda: None, 10)
@@ -73,7 +93,7 @@ async def test_alive_is_who_has_nothing_grown_too_old(health, clock):
         clock.now += 1
         async with http.get("/healthz") as answer:
             assert (answer.status, (await answer.json())["checks"]["watch"]["ok"]) == (503, False)
-        health.answered()
+        health.answered("a", True)
         health.watch("sweep", lambda: 11, 10)
         async with http.get("/healthz") as answer:
             assert (answer.status, (await answer.json())["checks"]["sweep"]["ok"]) == (503, False)

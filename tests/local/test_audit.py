@@ -7,10 +7,10 @@ import json
 from managed_agents_local.audit import AuditLog
 
 
-def line(name, user="admin", resource="sessions"):
+def line(name, user="admin", resource="sessions", verb="patch"):
     event = {
         "user": {"username": user},
-        "verb": "patch",
+        "verb": verb,
         "objectRef": {"resource": resource, "name": name, "namespace": "default"},
         "responseStatus": {"code": 200},
         "requestReceivedTimestamp": "2026-11-28T00:00:00.000000Z",
@@ -37,3 +37,12 @@ def test_each_line_once_and_a_mark_stays_where_it_was(tmp_path):
     assert names(log.writes()) == ["a", "b", "c", "d", "e"]
     assert names(log.writes(user="operator")) == ["e"]
     assert names(AuditLog(path).writes(since=mark)) == ["c", "d", "e"]
+
+
+def test_reads_are_no_writes_and_are_asked_for_by_account(tmp_path):
+    path = tmp_path / "audit.log"
+    path.write_text(line("a", user="operator", verb="get") + line("b", user="operator") + line("c", verb="get"))
+    log = AuditLog(path)
+    assert (len(log), names(log.writes())) == (1, ["b"])
+    assert names(log.requests("operator")) == ["a", "b"]
+    assert names(log.requests("operator", since="2026-11-28T00:00:01.000000Z")) == []

@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from managed_agents_operator.api.connection import ConnectionSpec
 from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
+from managed_agents_operator.engine.crew import Crew
 from managed_agents_operator.engine.directory import AGAIN_ELSEWHERE, Directory
 from managed_agents_operator.engine.errors import ClusterError
 from managed_agents_operator.engine.keys import Key, Keyring
-from managed_agents_operator.engine.lines import Line
+from managed_agents_operator.engine.lines import Line, Lines
 from managed_agents_operator.engine.ports import Events, Sources, Writer
+from managed_agents_operator.engine.pulse import Pulse
 from managed_agents_operator.engine.register import Register
 from managed_agents_operator.engine.switchboard import Switchboard
 
@@ -50,7 +52,7 @@ class Connections:
         self._open_line = open_line
         self.directory = Directory(namespace, self._changed, self.ring, self._turned)
         self._register = Register(kinds, self.directory, clock, events)
-        self._lines: dict[Place, Line] = {}
+        self.lines = Lines()
         self._keyring = Keyring(sources, self.directory)
         self._locks: dict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._due: set[Place] = set()
@@ -59,8 +61,7 @@ class Connections:
         self._bell = asyncio.Event()
         self._begun = False
         self._tries: Counter[Place] = Counter()
-        self._group: asyncio.TaskGroup | None = None
-        self._tasks: dict[Place, asyncio.Task[None]] = {}
+        self._pulse, self._minutely = Pulse(clock.monotonic), Pulse(clock.monotonic)
         self._board: Switchboard | None = None
 
     # bells
@@ -75,6 +76,8 @@ class Connections:
         if place != ENVIRONMENT:
             self._later.discard(place)
             self._due.add(place)
+            if self._begun:
+                self._pulse.wanted()
             self._bell.set()
 
     def _changed(self, place: Place) -> None:
@@ -102,9 +105,9 @@ class Connections:
             await self._tend(place, note=False)
 
     @property
-    def lines(self) -> Collection[Line]:
-        """All that are open."""
-        return self._lines.values()
+    def age(self) -> float:
+        """Seconds that a step has been due."""
+        return max(self._pulse.age, self._minutely.age)
 
     # life
 
@@ -114,27 +117,22 @@ class Connections:
         if environment is not None:
             self._opened(ENVIRONMENT, environment)
 
-    async def run(self, first_listing: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, first_listing: Callable[[Callable[[float], None]], Awaitable[None]]) -> None:
         """Know all connections, then all resources; hand these on, and tend the connections until cancelled."""
+        self._minutely.beat()
         await self._list_all()
-        await first_listing()
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            for place, line in self._lines.items():
-                self._tasks[place] = group.create_task(line.run(), name=f"line of {place}")
+        await first_listing(self._minutely.beat)
+        async with Crew() as crew:
+            self.lines.begin(crew)
             if self._board is not None:
                 self._board.begin()
             # From now on it is known who uses which.
             self._begun = True
             self._due.update(self.directory.specs)
             self._bell.set()
-            group.create_task(self._every_minute(), name="connections, each minute")
-            group.create_task(self._work(), name="connections")
-
-    async def close(self) -> None:
-        """End what is under way of all lines."""
-        for line in self._lines.values():
-            await line.close()
+            crew.add("connections, each minute", self._every_minute())
+            crew.add("connections by bell", self._work())
+            await crew.watch()
 
     async def _list_all(self) -> None:
         """Everything is known before anything is chosen. Tried until it comes about."""
@@ -144,10 +142,12 @@ class Connections:
                     await self._list(kind)
             except ClusterError as error:
                 log.warning("connections could not be listed: %s", error)
+                self._minutely.beat(AGAIN)
                 await asyncio.sleep(AGAIN)
             else:
                 break
         for place in list(self.directory.specs):
+            self._minutely.beat()
             try:
                 await self._tend(place)
             except Exception as error:
@@ -157,22 +157,25 @@ class Connections:
     async def _list(self, kind: str) -> None:
         listed = set()
         async for page in self._kinds[kind].list_pages():
+            self._minutely.beat()
             for item in page:
                 listed.add(item["metadata"]["uid"])
                 self.directory.see(kind, None, item)
         # One that came after the listing began is not judged by it.
         for place in self.directory.missing(kind, listed):
+            self._minutely.beat()
             await self.look(place)
 
     async def _every_minute(self) -> None:
         while True:
+            self._minutely.beat(MINUTE)
             await asyncio.sleep(MINUTE)
             try:
                 for kind in self._kinds:
                     await self._list(kind)
             except Exception as error:
                 log.warning("connections could not be listed: %s", error, exc_info=not isinstance(error, ClusterError))
-            for place in {*self.directory.specs, *self._lines}:
+            for place in {*self.directory.specs, *self.lines}:
                 self._changed(place)
 
     async def _work(self) -> None:
@@ -181,6 +184,7 @@ class Connections:
             self._bell.clear()
             due, self._due = self._due, set()
             for place in due:
+                self._pulse.beat()
                 try:
                     await self._tend(place)
                 except Exception as error:
@@ -192,6 +196,7 @@ class Connections:
                     self._tries[place] = min(self._tries[place] + 1, 10)
                 else:
                     del self._tries[place]
+            self._pulse.idle()
 
     # one of them
 
@@ -206,7 +211,7 @@ class Connections:
                     self._register.forget(place)
                     self._locks.pop(place, None)
                 return
-            line = self._lines.get(place)
+            line = self.lines.get(place)
             if line is not None and line.base_url != found.spec.base_url and not used:
                 # It was removed by force and made again; whoever was left with the old one is gone now.
                 await self._close(place)
@@ -217,7 +222,7 @@ class Connections:
                 self.directory.say(place, AGAIN_ELSEWHERE)
             else:
                 await self._serve(place, found.spec, line)
-            line = self._lines.get(place)
+            line = self.lines.get(place)
             if not (self._begun and note):
                 return
             due = await self._register.note(place, used, line.fare() if line is not None else None)
@@ -239,22 +244,17 @@ class Connections:
                 self.directory.say(place, f"spec.baseURL can't be called: {error}")
 
     def _opened(self, place: Place, line: Line) -> None:
-        self._lines[place] = line
+        self.lines.add(place, line)
         self.directory.open.add(place)
         if self._board is not None:
             self._board.open(place, line.keeper)
-        if self._group is not None:
-            self._tasks[place] = self._group.create_task(line.run(), name=f"line of {place}")
 
     async def _close(self, place: Place) -> None:
-        line = self._lines.pop(place, None)
+        line = self.lines.pop(place, None)
         self._keyring.forget(place)
         self.directory.closed(place)
         if line is None:
             return
         if self._board is not None:
             self._board.close(place)
-        if (task := self._tasks.pop(place, None)) is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        await line.close()
+        await self.lines.end(place, line)

@@ -16,6 +16,7 @@ from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.engine.alarms import Alarms
 from managed_agents_operator.engine.cell import Cell, Clock, settled, slim, version
 from managed_agents_operator.engine.cells import Cells
+from managed_agents_operator.engine.crew import Crew
 from managed_agents_operator.engine.errors import ObjectGone
 from managed_agents_operator.engine.passes import Passes
 from managed_agents_operator.engine.reconcile import Reconciler
@@ -172,23 +173,27 @@ class Keeper:
         return self._clock.monotonic() - self._last_event
 
     def queue_age(self) -> float:
-        """Seconds that the oldest resource has waited for a worker."""
-        return self._passes.age(self._clock.monotonic())
+        """Seconds that the oldest resource has waited for a worker, or for being woken."""
+        return max(self._passes.age(now := self._clock.monotonic()), now - self._alarms.next())
+
+    def pass_age(self) -> float:
+        """Seconds that the oldest pass under way has taken."""
+        return self._passes.longest(self._clock.monotonic())
 
     # passes
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._wake(), name="keeper clock")
+        async with Crew() as crew:
+            crew.add("keeper clock", self._wake())
             for number in range(self._workers):
-                group.create_task(self._work(), name=f"keeper worker {number}")
+                crew.add(f"keeper worker {number}", self._work())
+            await crew.watch()
 
     async def drain(self, seconds: float) -> None:
         """Begin no more passes, and give those under way so many seconds to end."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._passes.drain()
+            await asyncio.wait_for(self._passes.drain(), seconds)
 
     async def _wake(self) -> None:
         while True:
@@ -199,7 +204,7 @@ class Keeper:
 
     async def _work(self) -> None:
         while True:
-            uid = await self._passes.begin()
+            uid = await self._passes.begin(self._clock.monotonic)
             cell, again, asked = self.cells.get(uid), None, False
             self._alarms.clear(uid)
             try:
@@ -219,8 +224,7 @@ class Keeper:
         if self._reconciler is None:
             raise AssertionError("a keeper without a reconciler")
         self.passes += 1
-        before, cell.passed_at = cell.body, self._clock.monotonic()
-        over = False
+        before, cell.passed_at, over = cell.body, self._clock.monotonic(), False
         try:
             again, over = await _work_on(cell, self._reconciler)
         except Exception:

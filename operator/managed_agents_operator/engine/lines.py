@@ -1,13 +1,16 @@
-"""A line: what the engine asks of an open connection.
+"""A line: what the engine asks of an open connection, and all that are open.
 
 Implemented by `kinds.line`, opened by the composition root, and held by `connections`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from managed_agents_operator.api.connection import ConnectionSpec
+from managed_agents_operator.engine.choosing import Place
+from managed_agents_operator.engine.crew import Crew
 from managed_agents_operator.engine.faring import Fare
 from managed_agents_operator.engine.keeper import Keeper
 
@@ -35,7 +38,7 @@ class Line(Protocol):
         ...
 
     def sweep_age(self) -> float:
-        """Seconds since its sweeps made a step."""
+        """Seconds that its sweeps owe a step."""
         ...
 
     async def run(self) -> None:
@@ -45,3 +48,38 @@ class Line(Protocol):
     async def close(self) -> None:
         """End what is under way."""
         ...
+
+
+class Lines(dict[Place, Line]):
+    """Those that are open, by place; each works from `begin` on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._crew: Crew | None = None
+        self._tasks: dict[Place, asyncio.Task[None]] = {}
+
+    def begin(self, crew: Crew) -> None:
+        """Let those that are there work, and those that come."""
+        self._crew = crew
+        for place, line in self.items():
+            self._work(crew, place, line)
+
+    def add(self, place: Place, line: Line) -> None:
+        """It is open."""
+        self[place] = line
+        if self._crew is not None:
+            self._work(self._crew, place, line)
+
+    async def close(self) -> None:
+        """End what is under way of all."""
+        for line in self.values():
+            await line.close()
+
+    async def end(self, place: Place, line: Line) -> None:
+        """End one for good that was taken out."""
+        if self._crew is not None and (task := self._tasks.pop(place, None)) is not None:
+            await self._crew.dismiss(task)
+        await line.close()
+
+    def _work(self, crew: Crew, place: Place, line: Line) -> None:
+        self._tasks[place] = crew.add(f"line of {place}", line.run())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 IN_A_ROW = 8
 """Passes of one resource before it waits for the others again: more than any life needs to get on its way."""
@@ -22,7 +23,7 @@ class Passes:
     def __init__(self) -> None:
         self._ready: deque[str] = deque()
         self._since: dict[str, float] = {}
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, float] = {}
         self._again: set[str] = set()
         self._going_on: set[str] = set()
         self._row: dict[str, int] = {}
@@ -68,7 +69,11 @@ class Passes:
         """How long the first of the queue has waited."""
         return max((now - since for since in self._since.values()), default=0.0)
 
-    async def begin(self) -> str:
+    def longest(self, now: float) -> float:
+        """How long the oldest pass under way has taken."""
+        return max((now - begun for begun in self._under_way.values()), default=0.0)
+
+    async def begin(self, monotonic: Callable[[], float]) -> str:
         """The next one, whose pass begins now."""
         while True:
             while not self._ready or self._draining:
@@ -76,7 +81,7 @@ class Passes:
                 await self._bell.wait()
             uid = self._ready.popleft()
             if self._since.pop(uid, None) is not None:
-                self._under_way.add(uid)
+                self._under_way[uid] = monotonic()
                 if uid in self._going_on:
                     self._going_on.discard(uid)
                 else:
@@ -85,7 +90,7 @@ class Passes:
 
     def end(self, uid: str) -> bool:
         """Its pass is over; whether another one was asked for meanwhile."""
-        self._under_way.discard(uid)
+        self._under_way.pop(uid, None)
         self._ended.set()
         again = uid in self._again
         self._again.discard(uid)

@@ -16,6 +16,7 @@ from typing import Any
 from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.choosing import Choice, Known, Place, chosen, wished
+from managed_agents_operator.engine.crew import Crew
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.keeper import Keeper
 from managed_agents_operator.engine.waiting import Waiting
@@ -69,7 +70,7 @@ class Switchboard:
         self._choices: dict[str, Choice] = {}
         self._users: Counter[Place] = Counter()
         self._homes: dict[Keeper, Place] = {}
-        self._waiting = Waiting(look, self._admit)
+        self._waiting = Waiting(look, self._admit, clock.monotonic)
         self._begun = False
         self.draining = False
         """Whether the process ends: no line is opened any more."""
@@ -107,11 +108,16 @@ class Switchboard:
         """Seconds since the watch last told anything."""
         return self._clock.monotonic() - self._last_event
 
+    def look_age(self) -> float:
+        """Seconds that a look which a resource waits for has been due."""
+        return self._waiting.age
+
     async def run(self) -> None:
         """Work until cancelled, but for the keepers of connections: their owner runs them."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._nowhere.run(), name="keeper of those without a connection")
-            group.create_task(self._waiting.run(), name="those that wait for a connection")
+        async with Crew() as crew:
+            crew.add("keeper of those without a connection", self._nowhere.run())
+            crew.add("those that wait for a connection", self._waiting.run())
+            await crew.watch()
 
     async def drain(self, seconds: float) -> None:
         """Begin no more passes anywhere, and give those under way so many seconds to end."""

@@ -7,20 +7,28 @@ who is told of a failure, and who is rung.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import ClaudeError
 from managed_agents_operator.claude.queueing import Priority
+from managed_agents_operator.engine.crew import end
 from managed_agents_operator.engine.errors import Failure
+from managed_agents_operator.engine.pulse import Pulse
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
+
+log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.05
 """How long a listing waits for others that want the same."""
 KEPT_SECONDS = 3600.0
 """How long is kept what nobody asked for any more, as of a resource that went meanwhile."""
+
+CRASHED_SECONDS = 5.0
+"""Pause after a listing that ended as none should."""
 
 Wish = TypeVar("Wish")
 
@@ -50,6 +58,8 @@ class Batches(Generic[Wish]):
         self._began: float | None = None
         self._failed: dict[str, tuple[Failure, float]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self._pulse = Pulse(monotonic)
 
     def waits(self, uid: str, wish: Wish) -> bool:
         """Whether this uid has asked for the next listing already; what it asks last counts."""
@@ -73,8 +83,9 @@ class Batches(Generic[Wish]):
         if uid in self._failed:
             return self._failed.pop(uid)[0]
         self._wanted[uid] = wish
+        self._pulse.wanted()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work(), name=self._name)
+            self._begin()
         return True
 
     def forget(self, uid: str) -> None:
@@ -83,12 +94,37 @@ class Batches(Generic[Wish]):
 
     async def close(self) -> None:
         """End a listing that is under way, as nobody will read it."""
+        self._closed = True
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
+
+    async def turn(self, client: Client) -> None:
+        """Wait for a place in the budget for one page of the listing under way."""
+        if client.budget is not None:
+            ticket = await client.budget.requests.wait(self._name, "", Priority.USER)
+            ticket.spend()
+        self._pulse.beat()
+
+    def age(self, client: Client) -> float:
+        """Seconds that the listing under way, or the next one, owes a step; none while the API asked for silence."""
+        if client.budget is not None and client.budget.requests.paused_until is not None and self._wanted:
+            self._pulse.beat()
+        return self._pulse.age
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._work(), name=self._name)
+        self._task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Nobody else would begin again for those who wait, as they wait for this."""
+        if task.cancelled() and not self._closed:
+            log.error("%s: the listing was cancelled", self._name)
+            if self._wanted:
+                self._begin()
 
     async def _work(self) -> None:
         while self._wanted:
+            self._pulse.beat()
             await asyncio.sleep(GATHER_SECONDS)
             self._began = self._monotonic()
             batch, self._wanted = self._wanted, {}
@@ -101,6 +137,10 @@ class Batches(Generic[Wish]):
                 trouble = failure(error, now)
                 self._circuit.failed(trouble, "read")
                 self._failed.update(dict.fromkeys(self._under_way, (trouble, now)))
+            except Exception:
+                # A server may answer anything; whoever is rung asks again, which should be no storm.
+                log.exception("%s: a listing failed", self._name)
+                await asyncio.sleep(CRASHED_SECONDS)
             else:
                 self._circuit.succeeded("read")
                 self._failed.clear()
@@ -108,10 +148,4 @@ class Batches(Generic[Wish]):
                 served, self._under_way, self._began = self._under_way, {}, None
                 for uid in served:
                     self._ring(uid)
-
-
-async def turn(client: Client, name: str) -> None:
-    """Wait for a place in the budget for one page of a listing."""
-    if client.budget is not None:
-        ticket = await client.budget.requests.wait(name, "", Priority.USER)
-        ticket.spend()
+        self._pulse.idle()

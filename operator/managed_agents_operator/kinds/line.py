@@ -6,7 +6,6 @@ stands where it is; nothing of one line is shared with another.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.quota import Bucket, Budget
 from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.cells import Cells
+from managed_agents_operator.engine.crew import Crew
 from managed_agents_operator.engine.external import Rival
 from managed_agents_operator.engine.faring import Fare
 from managed_agents_operator.engine.keeper import Keeper
@@ -150,9 +150,10 @@ class Line:
 
     async def run(self) -> None:
         """Keep its resources until cancelled; what raises is a bug."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.keeper.run(), name="keeper")
-            group.create_task(self.sweeps.run(self._around.hot, self._around.full), name="sweeps")
+        async with Crew() as crew:
+            crew.add("keeper of a connection", self.keeper.run())
+            crew.add("sweeps", self.sweeps.run(self._around.hot, self._around.full))
+            await crew.watch()
 
     async def close(self) -> None:
         """End what is under way."""
@@ -190,8 +191,8 @@ class Line:
         return Fare(health.workspace, self._circuit.failure, unreachable, called, refused)
 
     def sweep_age(self) -> float:
-        """Seconds since its sweeps made a step."""
-        return self.sweeps.age
+        """Seconds that a sweep of its, or a listing of another kind, owes a step."""
+        return max(self.sweeps.age, self._searches.age, self._uploads.age)
 
     def _turned(self, at: float = float("inf")) -> None:
         self.keeper.ring_all(at)

@@ -21,7 +21,7 @@ from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.looks import Found, LookSearch
 from managed_agents_operator.engine.remote import Remote
 from managed_agents_operator.engine.terms import instant
-from managed_agents_operator.kinds.batches import KEPT_SECONDS, Batches, turn
+from managed_agents_operator.kinds.batches import KEPT_SECONDS, Batches
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.projection import remote
 
@@ -66,6 +66,11 @@ class Searches:
         """End a listing that is under way, as nobody will read it."""
         await self._batches.close()
 
+    @property
+    def age(self) -> float:
+        """Seconds that the listing under way owes a step."""
+        return self._batches.age(self._client)
+
     async def _list(self, batch: dict[str, LookSearch], began: float) -> None:
         self._found = {uid: found for uid, found in self._found.items() if found.began_at >= began - KEPT_SECONDS}
         agents = {look.agent for look in batch.values()}
@@ -84,7 +89,7 @@ class Searches:
             created_at_gte=since,
             include_archived=True,
             order="asc",
-            before_page=partial(turn, self._client, "search"),
+            before_page=partial(self._batches.turn, self._client),
         )
         asked_at = listing.began
         async for page in pages:

@@ -26,6 +26,7 @@ from managed_agents_operator.claude.errors import (
     Unreadable,
 )
 from managed_agents_operator.claude.queueing import Priority
+from managed_agents_operator.engine.crew import Crew
 from managed_agents_operator.engine.errors import Consequence
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
@@ -73,20 +74,21 @@ class Sweeps:
 
     @property
     def age(self) -> float:
-        """Seconds since the sweep that has stood still for longer made a step, well or not: a restart mends no outage.
+        """Seconds that the sweep which has stood still for longer owes a step, well or not: a restart mends no outage.
 
         None counts while the API has asked for silence.
         """
         now = self._monotonic()
         if self._client.budget is not None and self._client.budget.requests.paused_until is not None:
             self._moved = dict.fromkeys(self._moved, now)
-        return now - min(self._moved.values())
+        return max(0.0, now - min(self._moved.values()))
 
     async def run(self, hot_seconds: float, full_seconds: float) -> None:
         """Sweep until cancelled; failures slow it down and never end it."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._repeat(Priority.FULL_SWEEP, self.full, full_seconds), name="full sweep")
-            group.create_task(self._repeat(Priority.HOT_SWEEP, self.hot, hot_seconds), name="hot sweep")
+        async with Crew() as crew:
+            crew.add("full sweep", self._repeat(Priority.FULL_SWEEP, self.full, full_seconds))
+            crew.add("hot sweep", self._repeat(Priority.HOT_SWEEP, self.hot, hot_seconds))
+            await crew.watch()
 
     def hurry(self) -> None:
         """What they fail of may be mended: the next ones need not wait."""
@@ -119,7 +121,8 @@ class Sweeps:
                 took, budget = self._monotonic() - began, self._client.budget
                 share = None if budget is None else budget.requests.for_sweeps
                 wait, pause = rest(seconds, self._calls[which], took, share), FIRST_PAUSE
-            self._moved[which] = self._monotonic()
+            # A rest may be longer than what is too long for a step.
+            self._moved[which] = self._monotonic() + wait
             if await _woken(self._wakes[which], wait):
                 pause = FIRST_PAUSE
 

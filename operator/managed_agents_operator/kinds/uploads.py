@@ -17,7 +17,7 @@ from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.models import File
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.looks import LookUploads, OwnFile
-from managed_agents_operator.kinds.batches import Batches, turn
+from managed_agents_operator.kinds.batches import Batches
 from managed_agents_operator.kinds.circuit import Circuit
 
 log = logging.getLogger(__name__)
@@ -148,11 +148,16 @@ class Uploads:
         """End a listing that is under way, as nobody will read it."""
         await self._batches.close()
 
+    @property
+    def age(self) -> float:
+        """Seconds that the listing under way owes a step."""
+        return self._batches.age(self._client)
+
     async def _list(self, batch: dict[str, LookUploads], began: float) -> None:  # noqa: ARG002 - it lists everybody's
         self._fresh = {id: word for id, word in self._fresh.items() if word[1] >= began - LAG_SECONDS}
         files: dict[str, str] = {}
         workspace: str | None = None
-        async for page in self._client.files.iterate(before_page=partial(turn, self._client, "uploads")):
+        async for page in self._client.files.iterate(before_page=partial(self._batches.turn, self._client)):
             workspace = page.workspace or workspace
             files |= {file.id: name for file in page.value.items if (name := self._ours(file))}
         for id, (name, _) in self._fresh.items():

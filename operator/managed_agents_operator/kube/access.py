@@ -137,12 +137,12 @@ class Cluster:
         await self._stack.aclose()
 
     def session(
-        self, *, connections: int | None = None, on_answer: Callable[[], None] | None = None
+        self, *, connections: int | None = None, on_answer: Callable[[str, Mapping[str, str], int], None] | None = None
     ) -> aiohttp.ClientSession:
         """A new session of the caller's own, with credentials that renew themselves.
 
-        `connections` bounds it (0: unbounded, None: as this one), `on_answer` is called when the headers of an answer
-        are there.
+        `connections` bounds it (0: unbounded, None: as this one), `on_answer` is told path, query and status when the
+        headers of an answer are there.
         """
 
         async def authorize(request: aiohttp.ClientRequest, call: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -150,7 +150,7 @@ class Cluster:
             request.server_hostname = self._configuration.tls_server_name
             response = await call(request)
             if on_answer is not None:
-                on_answer()
+                on_answer(request.url.path, request.url.query, response.status)
             return response
 
         self._configuration.connection_pool_maxsize = self._connections if connections is None else connections

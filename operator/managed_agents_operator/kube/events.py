@@ -21,6 +21,7 @@ from managed_agents_operator.api.session import KIND
 from managed_agents_operator.engine.conditions import on_one_line
 from managed_agents_operator.engine.errors import ClusterError
 from managed_agents_operator.engine.ports import Regarding
+from managed_agents_operator.engine.pulse import Pulse
 from managed_agents_operator.kube.access import FIELD_MANAGER, Cluster, object_path
 from managed_agents_operator.telemetry import EVENTS
 
@@ -63,6 +64,7 @@ class Events:
         self._queue: asyncio.Queue[_Event] = asyncio.Queue(_QUEUE)
         self._told: dict[tuple[str, str, str], float] = {}
         self._complained = -_COMPLAINT_SECONDS
+        self._pulse = Pulse(clock)
 
     def publish(
         self,
@@ -85,6 +87,7 @@ class Events:
         about = (kind, regarding.namespace, regarding.name, regarding.uid, regarding.resource_version)
         try:
             self._queue.put_nowait(_Event(*about, type, reason, action, text, datetime.now(UTC)))
+            self._pulse.wanted()
             self._told[what] = self._clock()
         except asyncio.QueueFull:
             EVENTS.inc(outcome="dropped")
@@ -92,7 +95,10 @@ class Events:
     async def run(self) -> None:
         """Writes what is queued, until cancelled."""
         while True:
+            if self._queue.empty():
+                self._pulse.idle()
             event = await self._queue.get()
+            self._pulse.beat()
             try:
                 await self._cluster.call(
                     "POST",
@@ -107,6 +113,10 @@ class Events:
             finally:
                 self._queue.task_done()
             await asyncio.sleep(_SPACING_SECONDS)
+
+    def age(self) -> float:
+        """Seconds that one has been due to be written."""
+        return self._pulse.age
 
     async def flush(self) -> None:
         """Waits until everything queued so far is written or dropped; `run` has to be running."""

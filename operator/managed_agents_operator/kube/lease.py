@@ -12,17 +12,20 @@ import logging
 import os
 import random
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from managed_agents_operator.engine.crew import end, reason
 from managed_agents_operator.engine.errors import ClusterError, ObjectGone, WriteConflict
 from managed_agents_operator.kube.access import FIELD_MANAGER, Cluster, object_path
 from managed_agents_operator.telemetry import LEADING
 
 NAME = "managed-agents-operator"
+_RELEASE_SECONDS = 1
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ def boottime() -> float:
 
 
 class Lease:
-    """One process's part in the agreement. Use: `acquire`, then `renew` beside the work, then `release`.
+    """One process's part in the agreement. Use: `acquire`, then work while it is `kept`.
 
     `namespace` is the operator's. Others are judged by this process's own clock alone: a Lease counts as given up when
     it was seen unchanged for as long as its holder said it holds.
@@ -85,16 +88,55 @@ class Lease:
         LEADING.set(1)
         log.info("Leading: %s holds the Lease %s/%s", self.identity, self._namespace, NAME)
 
+    @contextlib.asynccontextmanager
+    async def kept(self, lost: Callable[[], None]) -> AsyncIterator[None]:
+        """Renew it beside the work, and give it up at the end.
+
+        `lost` has to end the process. It is called at once when the renewing ends, whatever it died of, and from a
+        thread of its own when the time is over: what hangs then may be the event loop.
+        """
+
+        def ended(renewing: asyncio.Task[None]) -> None:
+            log.critical("The Lease is not renewed any more: %s", reason(renewing))
+            lost()
+
+        over = threading.Event()
+        threading.Thread(target=self._guard, args=(over, lost), name="lease", daemon=True).start()
+        renewing = asyncio.create_task(self.renew(), name="lease")
+        renewing.add_done_callback(ended)
+        try:
+            yield
+        finally:
+            renewing.remove_done_callback(ended)
+            await end(renewing)
+            over.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RELEASE_SECONDS):
+                    await self.release()
+
+    def _guard(self, over: threading.Event, lost: Callable[[], None]) -> None:
+        while (left := self._renewed + self._renew_within - self._clock()) > 0:
+            if over.wait(left):
+                return
+        log.critical("The Lease %s/%s was not renewed in time", self._namespace, NAME)
+        lost()
+
     async def renew(self) -> None:
         """Keeps the Lease; returns when it is lost, and only then."""
+        told = ""
         while self.held:
             await self._pause()
             left = self._renewed + self._renew_within - self._clock()
             # Cancelled tries may still arrive: they renew what this process ends itself for.
-            with contextlib.suppress(ClusterError, TimeoutError):
+            try:
                 async with asyncio.timeout(max(0.0, left)):
                     if not await self._try():
                         break
+            except (ClusterError, TimeoutError) as e:
+                if told != (told := str(e) or "no answer in time"):
+                    log.warning("The Lease could not be renewed: %s", told)
+            else:
+                told = ""
         LEADING.set(0)
         log.error("The Lease %s/%s is lost", self._namespace, NAME)
 

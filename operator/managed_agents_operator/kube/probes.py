@@ -35,19 +35,30 @@ class Health:
     """What is known of this process's well-being: how far it is, and how long ago things happened.
 
     `phase` is starting, standby, working or draining. `watch_bound` is how many seconds the framework may go without an
-    answer of the API server.
+    answer of the API server to one of its watches.
     """
 
     def __init__(self, watch_bound: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.phase = "starting"
         self._watch_bound = watch_bound
         self._clock = clock
-        self._answered: float | None = None
+        self._answered: dict[str, float] = {}
+        self._granted: set[str] = set()
+        self.expect(1)
         self._ages: dict[str, tuple[Age, float | None]] = {}
 
-    def answered(self) -> None:
-        """The API server has just answered the framework."""
-        self._answered = self._clock()
+    def expect(self, watches: int) -> None:
+        """So many watches are to be answered from now on."""
+        self._watches, self._expected_since = watches, self._clock()
+
+    def answered(self, watch: str, granted: bool) -> None:
+        """The API server has just answered the framework when it asked for this watch.
+
+        One that is refused is no watch, but nothing that a restart would mend.
+        """
+        self._answered[watch] = self._clock()
+        if granted:
+            self._granted.add(watch)
 
     def watch(self, name: str, age: Age, bound: float | None = None) -> None:
         """Show this age from now on; past `bound` seconds it is not well any more."""
@@ -56,16 +67,22 @@ class Health:
     def alive(self) -> dict[str, Check]:
         """Whether a restart would help."""
         checks = {"phase": Check(ok=True, note=self.phase)}
-        since = None if self._answered is None else self._clock() - self._answered
-        for name, (age, bound) in (self._ages | {"watch": (lambda: since, self._watch_bound)}).items():
+        for name, (age, bound) in (self._ages | {"watch": (self._watch_age, self._watch_bound)}).items():
             seconds = age()
             checks[name] = Check(seconds is None or bound is None or seconds <= bound, seconds)
         return checks
 
     def ready(self) -> dict[str, Check]:
-        """Whether this process does its part: working, with a watch, or standing by."""
-        ready = self.phase == "standby" or (self.phase == "working" and self._answered is not None)
+        """Whether this process does its part: working, with every watch, or standing by."""
+        ready = self.phase == "standby" or (self.phase == "working" and len(self._granted) >= self._watches)
         return {"phase": Check(ok=ready, note=self.phase)}
+
+    def _watch_age(self) -> float | None:
+        """Of the watch that was not answered for longest: the others go on without it, and would hide it."""
+        since = list(self._answered.values())
+        if self.phase == "working" and len(since) < self._watches:
+            since.append(self._expected_since)
+        return self._clock() - min(since) if since else None
 
 
 class Probes:

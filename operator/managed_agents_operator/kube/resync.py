@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from managed_agents_operator.engine.errors import ClusterError
+from managed_agents_operator.engine.pulse import Pulse
 from managed_agents_operator.kube.writer import Snapshot
 from managed_agents_operator.telemetry import DIVERGENCES
 
@@ -80,6 +82,7 @@ class Resync:
         settle: float = 5.0,
         jitter: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._objects = objects
         self._brought = brought
@@ -87,6 +90,11 @@ class Resync:
         self._settle = settle
         self._jitter = jitter
         self._sleep = sleep
+        self._pulse = Pulse(monotonic)
+
+    def age(self) -> float:
+        """Seconds that a step has been due."""
+        return self._pulse.age
 
     async def run(self) -> None:
         """Runs until cancelled.
@@ -108,7 +116,10 @@ class Resync:
     async def _compare(self) -> None:
         in_a_row = 0
         while True:
-            await self._sleep(self._every * (0.9 + 0.2 * self._jitter()))
+            pause = self._every * (0.9 + 0.2 * self._jitter())
+            self._pulse.beat(pause)
+            await self._sleep(pause)
+            self._pulse.beat(self._settle)
             newest = max(self._brought.versions.values(), default=0)
             try:
                 snapshot = await self._objects.snapshot()
@@ -132,6 +143,7 @@ class Resync:
         for uid, (namespace, name, version) in snapshot.objects.items():
             if versions.get(uid, 0) >= version:
                 continue
+            self._pulse.beat()
             body = await self._objects.read(namespace, name)
             # Deleted since, and the watch may be about to say so.
             if body is not None and body["metadata"]["uid"] == uid:

@@ -6,13 +6,14 @@ here; versions are kept by `versions`. Who refers to which of them is the keeper
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import random
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from managed_agents_operator.api.resources import SourceKind
+from managed_agents_operator.engine.crew import Crew
 from managed_agents_operator.engine.errors import ObjectGone
 from managed_agents_operator.engine.ports import SourceMissing, SourceValue, Unwatched
 from managed_agents_operator.kube.access import Cluster, object_path
@@ -30,10 +31,11 @@ class Sources:
         *,
         backoffs: Callable[[], Iterable[float]] = lambda: Backoffs(most=60),
         jitter: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
         self._versions = {
-            (kind, namespace): Versions(cluster, kind, namespace, backoffs=backoffs, jitter=jitter)
+            (kind, namespace): Versions(cluster, kind, namespace, backoffs=backoffs, jitter=jitter, monotonic=monotonic)
             for kind in PLURALS
             for namespace in tuple(namespaces) or (None,)
         }
@@ -64,9 +66,14 @@ class Sources:
         What the first list shows is no change: `on_listed` is called after it, and again after a refusal that was
         lifted, so that those who name one of them get a look at what they did not know.
         """
-        async with asyncio.TaskGroup() as group:
-            for versions in self._versions.values():
-                group.create_task(versions.follow(on_change, on_listed))
+        async with Crew() as crew:
+            for (kind, namespace), versions in self._versions.items():
+                crew.add(f"{kind}s of {namespace or 'all namespaces'}", versions.follow(on_change, on_listed))
+            await crew.watch()
+
+    def age(self) -> float:
+        """Seconds that the watch which has stood still for longest owes a step."""
+        return max(versions.pulse.age for versions in self._versions.values())
 
     def _watched(self, kind: SourceKind, namespace: str) -> Versions | None:
         return self._versions.get((kind, None)) or self._versions.get((kind, namespace))

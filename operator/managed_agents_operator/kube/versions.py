@@ -16,6 +16,7 @@ from typing import Any
 from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone
 from managed_agents_operator.engine.ports import Unwatched
+from managed_agents_operator.engine.pulse import Pulse
 from managed_agents_operator.kube.access import METADATA, METADATA_LIST, Cluster, object_path
 from managed_agents_operator.kube.answers import Expired, Forbidden
 
@@ -43,6 +44,7 @@ class Versions:
         *,
         backoffs: Callable[[], Iterable[float]],
         jitter: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         self._cluster = cluster
         self._kind = kind
@@ -52,6 +54,7 @@ class Versions:
         self._jitter = jitter
         self._there: dict[tuple[str, str], tuple[str, str]] = {}
         self._read_before_listed: set[tuple[str, str]] = set()
+        self.pulse = Pulse(monotonic)
         self._position: str | None = None
         self._listed = False
         self._current = False
@@ -81,6 +84,7 @@ class Versions:
             self._know(on_listed)
 
         while True:
+            self.pulse.beat()
             try:
                 if self._position is None:
                     await self._list(on_change)
@@ -94,7 +98,9 @@ class Versions:
                 log.debug("The watch of %ss ended (%s); again in %.1f s", self._kind, e, delay)
                 if isinstance(e, Forbidden):
                     self._refused(e)
-            await asyncio.sleep(delay * (0.75 + 0.5 * self._jitter()))
+            delay *= 0.75 + 0.5 * self._jitter()
+            self.pulse.beat(delay)
+            await asyncio.sleep(delay)
 
     def _know(self, on_listed: Callable[[], None]) -> None:
         if not self._current:
@@ -105,6 +111,7 @@ class Versions:
         found: dict[tuple[str, str], tuple[str, str]] = {}
         position: str | None = None
         async for page in self._cluster.pages(self._path, METADATA_LIST):
+            self.pulse.beat()
             found.update(_seen(item) for item in (page.get("items") or ()))
             position = page["metadata"]["resourceVersion"]
         changed = {key for key in self._there.keys() | found.keys() if self._there.get(key) != found.get(key)}
@@ -124,6 +131,7 @@ class Versions:
         stream = self._cluster.stream(self._path, params=params, accept=METADATA, on_open=opened)
         async with contextlib.aclosing(stream) as events:
             async for event in events:
+                self.pulse.beat()
                 self._position = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK" and self._note(event):
                     on_change(self._kind, *_seen(event["object"])[0])
