@@ -89,7 +89,8 @@ async def test_a_lease_that_nobody_renews_is_the_fence_whatever_hangs(monkeypatc
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     monkeypatch.setattr("managed_agents_operator.app._fence", lambda: loop.call_soon_threadsafe(ended.set))
-    short = functools.partial(Lease, seconds=3, renew_within=0.5, every=0.05)
+    # Long enough for a busy machine to begin in, short enough to be waited for.
+    short = functools.partial(Lease, seconds=30, renew_within=5.0, every=0.05)
     monkeypatch.setattr("managed_agents_operator.app.Lease", short)
     async with opened(monkeypatch, tmp_path, MANAGED_AGENTS_LEADER_ELECTION="true") as stage:
         await stage.hang("lease")
