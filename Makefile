@@ -49,6 +49,7 @@ up: setup ## Keep all that running and print how to use it (Ctrl-C ends it)
 .PHONY: test
 test: setup ## Run all tests (TESTS=tests/engine for some)
 	@$(BIN)/managed-agents-local assets > /dev/null
+	@$(BIN)/python -m tests.toolbox
 	@PYTHONHASHSEED=0 $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 .PHONY: bench

@@ -1,18 +1,14 @@
 """Where etcd, kube-apiserver and kubectl are on this machine, building them once if need be.
 
 Called by the command line and by `ControlPlane`. First that applies: KUBEBUILDER_ASSETS, our cache, a build.
-How they are built is `build.py`.
+How they are built is `build.py`, how they are kept `cache.py`.
 """
 
-import fcntl
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
-from managed_agents_local import build, toolchain
+from managed_agents_local import build, cache, toolchain
 from managed_agents_local.progress import Teller
 
 ENVIRONMENT = "KUBEBUILDER_ASSETS"
@@ -32,46 +28,14 @@ def find(tell: Teller | None = None, environ: Mapping[str, str] = os.environ) ->
         if missing := _missing(Path(given)):
             raise AssetsMissing(f"{ENVIRONMENT}={given} has no {', '.join(missing)}; unset it to have them built")
         return Path(given).absolute()
-    folder = _cache(environ) / "controlplane" / build.digest()
-    return folder if not _missing(folder) else _build(folder, tell or Teller())
+    tell = tell or Teller()
+    folder = cache.root(environ) / "controlplane" / build.digest()
 
+    def make(partial: Path) -> None:
+        build.build(partial, toolchain.find(folder.parent, tell.say), tell)
 
-def _cache(environ: Mapping[str, str]) -> Path:
-    base = Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    # The specification of XDG_CACHE_HOME says to ignore a relative one.
-    return (base if base.is_absolute() else Path("~/.cache").expanduser()) / "managed-agents-operator"
+    return cache.keep(folder, lambda at: not _missing(at), make, tell)
 
 
 def _missing(folder: Path) -> list[str]:
     return [name for name in build.TOOLS if not os.access(folder / name, os.X_OK)]
-
-
-def _build(folder: Path, tell: Teller) -> Path:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(folder.with_suffix(".lock"), tell):
-        if not _missing(folder):
-            return folder
-        go = toolchain.find(folder.parent, tell.say)
-        for left in folder.parent.glob(f"{folder.name}.partial-*"):
-            # Of a build that was killed: nobody else is in here while we hold the lock.
-            shutil.rmtree(left)
-        partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.partial-", dir=folder.parent))
-        try:
-            build.build(partial, go, tell)
-            shutil.rmtree(folder, ignore_errors=True)
-            partial.chmod(0o755)
-            partial.rename(folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    return folder
-
-
-@contextmanager
-def _lock(path: Path, tell: Teller) -> Iterator[None]:
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            tell.say("Another process is building them: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,6 +1,6 @@
 """The Go toolchain that the control plane is built with: the one on PATH, else one from a Python package.
 
-Called by `build.py`, under its lock. What is built, and with which flags, is decided there.
+Called by `assets.py`, under its lock. What is built, and with which flags, is decided there.
 """
 
 import os
@@ -34,13 +34,13 @@ def environment() -> dict[str, str]:
     return {**os.environ, **GO_ENVIRONMENT}
 
 
-def find(cache: Path, say: Callable[[str], None]) -> Path:
-    """The `go` to build with.
+def find(cache: Path, say: Callable[[str], None], module: Path | None = None) -> Path:
+    """The `go` to build with, as new as the go.mod of `module` asks for; without it, our recipe's.
 
     `cache` is where the packaged toolchain is kept (230 MB) when it is needed; `say` takes lines for a person.
     Raises GoMissing.
     """
-    needed = _needed()
+    needed = _needed(module or RECIPE)
     found = shutil.which("go")
     if found and (version := _version(Path(found))) and version >= needed:
         return Path(found)
@@ -49,9 +49,9 @@ def find(cache: Path, say: Callable[[str], None]) -> Path:
     return _packaged(cache / "go", needed)
 
 
-def _needed() -> tuple[int, ...]:
+def _needed(module: Path) -> tuple[int, ...]:
     """The version that go.mod asks for."""
-    lines = (RECIPE / "go.mod").read_text().splitlines()
+    lines = (module / "go.mod").read_text().splitlines()
     directive = next(line.removeprefix("go ") for line in lines if line.startswith("go "))
     return tuple(int(part) for part in directive.split("."))
 
