@@ -3,7 +3,7 @@
 CRASHES, LOST, REFUSED, EDITS, DELETIONS, WIPES, REPLACES, BACKUPS, RESTORES, FREEZES, PROCESSES and OUTSIDE say how
 often each may happen at the most; a scenario has its own bounds where nothing is said, and nothing happens in it that
 is none of its subject. MINUTES is what all of it may take, 60 unless it is given, fairly shared out among the
-scenarios; ONLY="kick-off,deletion" names those that are explored.
+scenarios, of which JOBS are explored at a time; ONLY="kick-off,deletion" names those that are explored.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import logging
 import os
 import sys
 import time
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 
 from tests.engine.explore.explorer import Explorer, Report
-from tests.engine.explore.scenarios import SCENARIOS
+from tests.engine.explore.scenarios import SCENARIOS, Scenario
 from tests.engine.explore.telling import told
 
 NAMED = {
@@ -24,6 +25,7 @@ NAMED = {
 }  # fmt: skip
 BOUNDS = {kind: int(os.environ[name]) for name, kind in NAMED.items() if name in os.environ}
 MINUTES = float(os.environ.get("MINUTES", "60"))
+JOBS = int(os.environ.get("JOBS") or os.cpu_count() or 1)
 ONLY = [name.strip() for name in os.environ.get("ONLY", "").split(",") if name.strip()]
 CHOSEN = [one.within(BOUNDS) for one in SCENARIOS if not ONLY or one.name in ONLY]
 EVERY = 20.0
@@ -43,23 +45,41 @@ class Progress:
             sys.stderr.write(f"  {report.progress}\n")
 
 
+def explored(scenario: Scenario, seconds: float) -> Report:
+    """What came of it, within that time."""
+    logging.disable(logging.CRITICAL)
+    return Explorer(scenario, seconds=seconds, tell=Progress()).run()
+
+
+def show(report: Report) -> None:
+    """How it went, and the way to what is wrong."""
+    scenario = report.scenario
+    bounds = " ".join(f"{kind}={most}" for kind, most in scenario.bounds.items())
+    sys.stdout.write(f"{report}\n  {bounds} lag={scenario.lag:.0f} flight={scenario.flight:.0f}\n")
+    if report.violation:
+        sys.stdout.write("\n".join(told(scenario, report.violation)) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """1 where a law was broken, 2 where nothing is called so."""
     logging.disable(logging.CRITICAL)
     if not CHOSEN:
         sys.stderr.write(f"ONLY={','.join(ONLY)}: there are {', '.join(one.name for one in SCENARIOS)}\n")
         return 2
-    end, reports = time.monotonic() + MINUTES * 60, []
-    for place, scenario in enumerate(CHOSEN):
-        # What one leaves over is for those that come after it.
-        fair = (end - time.monotonic()) / (len(CHOSEN) - place)
-        report = Explorer(scenario, seconds=max(fair, 1.0), tell=Progress()).run()
-        reports.append(report)
-        bounds = " ".join(f"{kind}={most}" for kind, most in scenario.bounds.items())
-        sys.stdout.write(f"{report}\n  {bounds} lag={scenario.lag:.0f} flight={scenario.flight:.0f}\n")
-        if report.violation:
-            sys.stdout.write("\n".join(told(scenario, report.violation)) + "\n")
-        sys.stdout.flush()
+    end, reports, left = time.monotonic() + MINUTES * 60, [], list(CHOSEN)
+    under_way: set[Future[Report]] = set()
+    with ProcessPoolExecutor(JOBS) as pool:
+        while left or under_way:
+            while left and len(under_way) < JOBS:
+                # What one leaves over is for those that come after it.
+                rounds = max(1.0, len(left) / JOBS)
+                fair = (end - time.monotonic()) / rounds
+                under_way.add(pool.submit(explored, left.pop(0), max(fair, 1.0)))
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for one in done:
+                reports.append(one.result())
+                show(reports[-1])
     broken = [report.scenario.name for report in reports if report.violation]
     whole = sum(report.complete for report in reports)
     sys.stdout.write(
