@@ -78,12 +78,12 @@ lint: setup ## Check format, style, types, layers and that generated files are c
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log >&2; exit 1; }
 	@$(MAKE) --no-print-directory crds > /dev/null
-	@test -z "$$(git status --porcelain -- crds deploy/base)" \
-	  || { git status --short -- crds deploy/base >&2; echo "Generated files differ: commit what 'make crds' wrote" >&2; exit 1; }
+	@test -z "$$(git status --porcelain -- crds deploy/base deploy/README.md)" \
+	  || { git status --short -- crds deploy/base deploy/README.md >&2; echo "Generated files differ: commit what 'make crds' wrote" >&2; exit 1; }
 	@echo "lint: all clean"
 
 .PHONY: crds
-crds: setup ## Write crds/ and its copy in deploy/base/ from the models
+crds: setup ## Write crds/, its copy in deploy/base/ and the tables in deploy/README.md from the models
 	@$(BIN)/managed-agents-operator crds
 
 .PHONY: lock

@@ -13,6 +13,7 @@ import pytest
 
 from managed_agents_operator import __version__
 from managed_agents_operator.__main__ import main
+from managed_agents_operator.api import remedies
 from managed_agents_operator.api.crd import documents
 from managed_agents_operator.app import Stop
 from managed_agents_operator.settings import Settings, variable
@@ -63,6 +64,16 @@ def test_crds_writes_its_files_and_leaves_others_alone(tmp_path, capsys):
     written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert written == {*documents(), "crds/mine.yaml"}
     assert set(capsys.readouterr().out.split()) == {str(tmp_path / path) for path in documents()}
+
+
+def test_crds_writes_the_tables_of_conditions_where_they_have_their_place(tmp_path, capsys):
+    guide = tmp_path / "deploy" / "README.md"
+    guide.parent.mkdir()
+    guide.write_text(f"# Operating it\n\n{remedies.BEGIN}\n{remedies.END}\n\n## Mine\n")
+    assert main(["crds", "--out", str(tmp_path)]) == 0
+    assert remedies.markdown() in guide.read_text()
+    assert guide.read_text().endswith(f"{remedies.END}\n\n## Mine\n")
+    assert str(guide) in capsys.readouterr().out.split()
 
 
 UNUSABLE = [

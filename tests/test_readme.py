@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from managed_agents_operator.api.crd import DEFINITIONS, schema
+from managed_agents_operator.api.reasons.ready import READY
+from managed_agents_operator.api.reasons.synced import FINISHED, IN_SYNC, SYNCED
 from managed_agents_operator.engine import news, telling
-from managed_agents_operator.engine.conditions import FINISHED, IN_SYNC, READY, SYNCED
 from managed_agents_operator.settings import Settings, variable
 
 ROOT = Path(__file__).parents[1]

@@ -261,6 +261,12 @@ FINISHED = [
         [ready("BudgetReached", type_="Finished")],
         "BudgetReached",
     ),
+    (
+        "in the word of a newer operator: told in ours",
+        {"kickoff": SENT, "state": "idle", "stopReason": "end_turn"},
+        [ready("Abandoned", type_="Finished")],
+        "EndTurn",
+    ),
     ("in doubt: no such condition", {"kickoff": {"state": "Doubtful"}, "state": "idle"}, [], None),
 ]
 

@@ -6,6 +6,7 @@ before the id goes into status; of several resources that want one session, one 
 
 from __future__ import annotations
 
+from managed_agents_operator.api.reasons.names import SyncedReason
 from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
 from managed_agents_operator.engine.drift import held, marker_change
 from managed_agents_operator.engine.looks import Absent, LookOwner, LookSession
@@ -45,7 +46,9 @@ def _claimed(v: View, id: str) -> bool:
     return v.guarded and claim is not None and claim.adopts == id and claim.digest == v.digest
 
 
-def not_there(v: View, id: str, synced: str = "Stalled", said: str = "the session to adopt is not there") -> Rest:
+def not_there(
+    v: View, id: str, synced: SyncedReason = "Stalled", said: str = "the session to adopt is not there"
+) -> Rest:
     """What spec.sessionId names can't be seen: it is looked for again after minutes."""
     message = (
         f"the operator's key sees no session {id}: mend spec.sessionId, or give the operator a key of its workspace"

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
+from managed_agents_operator.api.reasons.ready import READY
 from managed_agents_operator.api.status import Source
 from managed_agents_operator.engine.adopting import adopted
 from managed_agents_operator.engine.claim import Claim
-from managed_agents_operator.engine.conditions import READY, said
+from managed_agents_operator.engine.conditions import said
 from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.looks import Absent, Found, LookSession, LookTokens
 from managed_agents_operator.engine.mounting import mounts_due

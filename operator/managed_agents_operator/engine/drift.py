@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from managed_agents_operator.api.reasons.names import SyncedReason
 from managed_agents_operator.api.session import METADATA_OWNER, METADATA_UID
 from managed_agents_operator.engine.claim import Marker, digest
 from managed_agents_operator.engine.external import Changes
@@ -71,7 +72,7 @@ def held_until(v: View) -> float | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def notes(v: View) -> tuple[str, str] | None:
+def notes(v: View) -> tuple[SyncedReason, str] | None:
     """Reason and message of Synced for the first thing that is not as the spec says; None if all is."""
     remote = v.remote
     if remote is None:

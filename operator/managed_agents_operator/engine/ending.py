@@ -5,6 +5,7 @@ Rungs `suspended`, `changed`, `terminal`, `lost` and `owned_elsewhere` of the la
 
 from __future__ import annotations
 
+from managed_agents_operator.api.reasons.names import SyncedReason
 from managed_agents_operator.engine.expiring import as_wished
 from managed_agents_operator.engine.looks import LookSession, LookStop, Stop
 from managed_agents_operator.engine.replacing import ITSELF, begin
@@ -68,7 +69,8 @@ def terminal(v: View) -> Verdict | None:
     if unread := _last_stop(v):
         return unread
     why = as_wished(v, archived) if archived and full else None
-    synced, message = ("Synced", "the session is as the spec says") if why else ("Stalled", "the session has ended")
+    synced: SyncedReason = "Synced" if why else "Stalled"
+    message = "the session is as the spec says" if why else "the session has ended"
     told = v.told("Synced")
     deleted = told is not None and told.reason == "RemoteDeleted"
     if v.sight.absent is not None and not deleted:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from managed_agents_operator.api.reasons.names import FailureReason
+
 
 class Consequence(Enum):
     """What a failed call means for the next step."""
@@ -30,12 +32,12 @@ class Consequence(Enum):
 class Failure:
     """One failed call.
 
-    `reason` is a condition reason (CamelCase), `message` a stable sentence without request ids, times or counts.
+    `reason` is what Synced says of it, `message` a stable sentence without request ids, times or counts.
     `retry_at` is a monotonic time in seconds where the other side named one.
     """
 
     consequence: Consequence
-    reason: str
+    reason: FailureReason
     message: str
     retry_at: float | None = None
     workspace: str | None = None

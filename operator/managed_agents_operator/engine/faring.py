@@ -1,6 +1,6 @@
 """What is said of a connection: the status of Connections and ClusterConnections, from how their calls fare.
 
-Pure; `connections` writes it. The reasons of their one condition stand in `FARES`, and the field reference shows them.
+Pure; `connections` writes it. The reasons of their one condition and what they mean are in `api/reasons/fares.py`.
 """
 
 from __future__ import annotations
@@ -11,22 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from managed_agents_operator.api.base import Condition
+from managed_agents_operator.api.reasons.fares import FARES
+from managed_agents_operator.api.reasons.names import FareReason, given
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.engine.news import News
-
-FARES: Mapping[str, str] = {
-    "Connected": "The API answers to the key.",
-    "Pending": "No call was answered yet.",
-    "KeyMissing": "The Secret, or the key in it, is not there, or can't be a key; creating it is enough.",
-    "KeyRefused": "The API does not accept the key (401). Clears by itself once it does.",
-    "Forbidden": "The key has no right to do this (403). Clears by itself once it has.",
-    "BillingRefused": "The API asks for payment (402). Clears by itself once it was made.",
-    "Unreachable": "The API can't be reached, or fails.",
-    "ListingRefused": "The API refuses to list sessions: see spec.baseURL and spec.betaHeaders.",
-    "WrongWorkspace": "The key belongs to another workspace than spec.workspaceId says.",
-    "Deleting": "It is being deleted, and goes once no Session uses it.",
-}
-"""Every reason of Ready; it is True for the first alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +44,7 @@ class Facts:
 def status(before: Mapping[str, Any], facts: Facts, now: datetime) -> dict[str, Any]:
     """The next status; equal to `before` where nothing changed."""
     reason, message = _ready(facts)
-    holds = "True" if reason == "Connected" else "False"
+    holds = FARES[reason].status
     was = next((Condition.model_validate(c) for c in before.get("conditions") or () if c["type"] == "Ready"), None)
     at = was.last_transition_time if was is not None and was.status == holds else now.astimezone(UTC)
     ready = Condition(
@@ -78,7 +66,7 @@ def status(before: Mapping[str, Any], facts: Facts, now: datetime) -> dict[str, 
     }
 
 
-def _ready(facts: Facts) -> tuple[str, str]:
+def _ready(facts: Facts) -> tuple[FareReason, str]:
     fare = facts.fare
     if facts.deleting:
         # No count: a message that changes each minute would wake whoever watches. It stands in status.sessions.
@@ -89,13 +77,13 @@ def _ready(facts: Facts) -> tuple[str, str]:
     if fare is None:
         return "Pending", "nothing was called yet"
     if fare.failure is not None:
-        return fare.failure.reason, fare.failure.message
+        return given(fare.failure.reason, FARES) or "Unreachable", fare.failure.message
     if fare.unreachable:
         return "Unreachable", "the API can't be reached, or fails; it is tried again with growing pauses"
     if fare.refused is not None:
         return "ListingRefused", f"the API refuses to list sessions: {fare.refused}; see spec.baseURL, spec.betaHeaders"
     if (elsewhere := another_workspace(fare.workspace, facts.wanted_workspace)) is not None:
-        return elsewhere.reason, elsewhere.message
+        return "WrongWorkspace", elsewhere.message
     return ("Connected", "the API answers to the key") if fare.called else ("Pending", "no call was answered yet")
 
 
@@ -111,10 +99,11 @@ def another_workspace(seen: str | None, wanted: str | None) -> Failure | None:
 
 def told(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[News]:
     """What a written status says that it did not say before."""
-    was, now = _reason(before), _reason(after)
-    if was[0] == now[0] or now[0] in ("", "Pending"):
+    (was, _), (now, message) = _reason(before), _reason(after)
+    reason = given(now, FARES)
+    if reason in (was, None, "Pending"):
         return
-    yield News("Normal" if now[0] in ("Connected", "Deleting") else "Warning", now[0], "Reconcile", now[1])
+    yield News("Normal" if reason in ("Connected", "Deleting") else "Warning", reason, "Reconcile", message)
 
 
 def _reason(status: Mapping[str, Any]) -> tuple[str, str]:
@@ -124,6 +113,6 @@ def _reason(status: Mapping[str, Any]) -> tuple[str, str]:
 
 def markdown() -> str:
     """The section of the field reference about these reasons."""
-    rows = [f"| `{name}` | {name == 'Connected'} | {meaning} |" for name, meaning in FARES.items()]
+    rows = [f"| `{name}` | {r.status} | {r.meaning} |" for name, r in FARES.items()]
     head = "**Ready** of Connections and ClusterConnections: whether calls can be made with it."
     return "\n".join([head, "", "| Reason | Ready | Meaning |", "|---|---|---|", *rows])

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from managed_agents_operator.api.reasons.ready import READY
 from managed_agents_operator.engine.claim import digest
-from managed_agents_operator.engine.conditions import READY
 from managed_agents_operator.engine.external import Sent
 from managed_agents_operator.engine.looks import Delivery, LookKickoff
 from managed_agents_operator.engine.pauses import doubled

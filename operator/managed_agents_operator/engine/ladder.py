@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from managed_agents_operator.api.reasons.names import given
+from managed_agents_operator.api.reasons.ready import READY
+from managed_agents_operator.api.reasons.synced import SYNCED
 from managed_agents_operator.engine.claiming import nothing_yet, unguarded
-from managed_agents_operator.engine.conditions import SYNCED
 from managed_agents_operator.engine.deletion import FORCE, deletion
 from managed_agents_operator.engine.doubles import dispute, stray
 from managed_agents_operator.engine.drift import drift
@@ -126,14 +128,14 @@ def held_back(v: View, verdict: Verdict) -> Verdict:
     if blocked is not None and (not v.sight.link.trial if calls(verdict) else _settled(v, verdict)):
         message = blocked.message + (f"; {FORCE}" if v.deleting else "")
         until = v.sight.link.retry_at if calls(verdict) else None
-        ready = "Deleting" if v.deleting else blocked.reason
-        return Rest(Report(ready, message, blocked.reason, message), until=until)
+        ready = "Deleting" if v.deleting else given(blocked.reason, READY)
+        return Rest(Report(ready, message, given(blocked.reason, SYNCED), message), until=until)
     backoff = v.memory.backoff
     if backoff is not None and v.now < backoff.until and calls(verdict) and not _recovered(v, backoff):
         said = getattr(verdict, "report", None) or Report()
         failure = backoff.failure
         message = f"{failure.message}; {FORCE}" if v.deleting else failure.message
-        reason = failure.reason if failure.reason in SYNCED else "CallRefused"
+        reason = given(failure.reason, SYNCED) or "CallRefused"
         return Rest(replace(said, synced=reason, synced_message=message), until=backoff.until)
     if backoff is not None and backoff.looking and isinstance(verdict, Ask):
         # That it fails is told, until it does not.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from managed_agents_operator.api.reasons.names import SyncedReason
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.api.status import Source
 from managed_agents_operator.engine.claim import Claim
@@ -16,7 +17,7 @@ from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.looks import Stop
 
-PERMIT_EXPIRED = "PermitExpired"
+PERMIT_EXPIRED: Literal["PermitExpired"] = "PermitExpired"
 """Reason of the failure of a call that was not sent because its permit was over."""
 
 
@@ -45,11 +46,14 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A step that was refused for this generation; tried again after `until` (monotonic), or when `idle` comes."""
+    """A step that was refused for this generation; tried again after `until` (monotonic), or when `idle` comes.
+
+    `reason` is what Synced says meanwhile.
+    """
 
     generation: int
     until: float
-    reason: str
+    reason: SyncedReason
     message: str
     idle: bool = False
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from managed_agents_operator.api.session import SessionSpec
 from managed_agents_operator.api.status import Source
@@ -21,7 +22,7 @@ from managed_agents_operator.engine.unheard import doubted
 from managed_agents_operator.engine.verdict import Discard, Mount, Mutation, Rotate, Unmount, Upload
 from managed_agents_operator.engine.view import View
 
-MISSING = "SecretMissing"
+MISSING: Literal["SecretMissing"] = "SecretMissing"
 SOON = 10.0
 """Seconds until a mount is tried again that was refused for what an earlier one may have done."""
 

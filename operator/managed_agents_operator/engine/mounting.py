@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from managed_agents_operator.api.reasons.names import SyncedReason
 from managed_agents_operator.api.resources import ContentRef, Resource
 from managed_agents_operator.api.status import MountedResource, Source
 from managed_agents_operator.engine.external import Version
@@ -199,7 +200,7 @@ def mounts_due(v: View) -> float | None:
     return min((time for time in times if v.now < time < float("inf")), default=None)
 
 
-def mount_notes(v: View) -> tuple[str, str] | None:
+def mount_notes(v: View) -> tuple[SyncedReason, str] | None:
     """Reason and message of Synced for the first mount that is not as the spec says; None if all are."""
     remote = v.remote
     if remote is None or remote.mounts is None:
@@ -212,7 +213,7 @@ def mount_notes(v: View) -> tuple[str, str] | None:
         if note := _note(v, wish, there):
             return note
     if any(_unsettled(v, remote)):
-        return MOUNTING.synced or "", MOUNTING.synced_message
+        return "Progressing", MOUNTING.synced_message
     return None
 
 
@@ -230,7 +231,7 @@ def _still_wanted(v: View, remote: Remote, step: str) -> bool:
     return False
 
 
-def _note(v: View, wish: Resource, there: Mounted | None) -> tuple[str, str] | None:
+def _note(v: View, wish: Resource, there: Mounted | None) -> tuple[SyncedReason, str] | None:
     where = f"spec.resources[{wish.name}]"
     if wish.file is None and there is None:
         said = f"{where} is not mounted, and repositories and memory stores are mounted only with the session"

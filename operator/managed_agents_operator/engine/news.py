@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from managed_agents_operator.engine.conditions import IN_SYNC, READY
+from managed_agents_operator.api.reasons.names import EventReason, given
+from managed_agents_operator.api.reasons.ready import READY
+from managed_agents_operator.api.reasons.synced import IN_SYNC, SYNCED
 from managed_agents_operator.engine.errors import Failure
 from managed_agents_operator.engine.external import Created
 from managed_agents_operator.engine.outcomes import kept
@@ -31,7 +33,7 @@ class News:
     """One Event."""
 
     type: Literal["Normal", "Warning"]
-    reason: str
+    reason: EventReason
     action: str
     note: str
 
@@ -84,8 +86,9 @@ def of_change(view: View, before: Status, after: Status) -> Iterator[News]:
         yield _recorded(view, before, id, view.memory.created)
     was, now = _reasons(before), _reasons(after)
     told = False
-    for type_ in ("Ready", "Synced"):
-        reason, message = now.get(type_, ("", ""))
+    ready, synced = now.get("Ready", ("", "")), now.get("Synced", ("", ""))
+    found = ("Ready", given(ready[0], READY), ready[1]), ("Synced", given(synced[0], SYNCED), synced[1])
+    for type_, reason, message in found:
         if reason and reason != was.get(type_, ("", ""))[0] and _is_news(type_, reason, now):
             told = True
             yield News("Warning", reason, "Reconcile", message)
@@ -118,7 +121,8 @@ def _bad(reasons: Mapping[str, tuple[str, str]]) -> bool:
 
 
 def _stalled(reason: str) -> bool:
-    return reason in READY and READY[reason].effect == "Stalled"
+    ready = given(reason, READY)
+    return ready is not None and READY[ready].effect == "Stalled"
 
 
 def _reasons(status: Status) -> dict[str, tuple[str, str]]:

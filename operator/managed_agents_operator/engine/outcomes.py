@@ -160,7 +160,7 @@ def _create_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure)
         return memory
     generation = v.memory.permit.resource.metadata.generation
     creation = {"n": claim.n, "by": claim.by, "at": claim.at, "outcome": "Refused", "generation": generation}
-    refusal = Refusal(generation, memory.fresh_after + v.terms.refused_retry, failure.reason, failure.message)
+    refusal = Refusal(generation, memory.fresh_after + v.terms.refused_retry, "Stalled", failure.message)
     return replace(memory, backoff=None, facts={**memory.facts, "creation": creation}, refusals={"create": refusal})
 
 
@@ -180,7 +180,7 @@ def _send_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) -
         return _expired(memory)
     if failure.consequence is not Consequence.REFUSED:
         return memory
-    refusal = Refusal(v.generation, float("inf"), "KickoffRefused", failure.message)
+    refusal = Refusal(v.generation, float("inf"), "Stalled", failure.message)
     facts = {**memory.facts, "kickoff": refused_status(v)}
     return replace(memory, backoff=None, facts=facts, refusals={**memory.refusals, "kickoff": refusal})
 
@@ -207,7 +207,7 @@ def _end_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure) ->
     if v.remote is None or v.remote.id != getattr(verdict, "id", None) or not v.remote.terminal:
         # It may work again, which is seen by the next look; that it can't be ended is told of one that has ended.
         return memory
-    refusal = Refusal(v.generation, 0.0, failure.reason, failure.message)
+    refusal = Refusal(v.generation, 0.0, "Stalled", failure.message)
     return replace(memory, refusals={**memory.refusals, "end": refusal})
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from managed_agents_operator.api.reasons.names import EventReason
 from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.api.session import KIND
 from managed_agents_operator.engine.errors import ClusterError
@@ -120,7 +121,7 @@ class Events(Protocol):
         self,
         regarding: Regarding,
         type: Literal["Normal", "Warning"],
-        reason: str,
+        reason: EventReason,
         action: str,
         note: str,
         *,

@@ -10,6 +10,8 @@ from datetime import UTC
 from typing import Any
 
 from managed_agents_operator.api.base import Condition
+from managed_agents_operator.api.reasons.names import FinishedReason, given
+from managed_agents_operator.api.reasons.synced import FINISHED
 from managed_agents_operator.engine.conditions import STOPS, conditions
 from managed_agents_operator.engine.drift import difference
 from managed_agents_operator.engine.external import Created
@@ -190,7 +192,7 @@ def _heeded(v: View, asked_at: float) -> bool:
     return newest is not None and newest.seen_at >= asked_at
 
 
-def _finished(after: Status, before: tuple[Condition, ...], report: Report, v: View) -> str | None:
+def _finished(after: Status, before: tuple[Condition, ...], report: Report, v: View) -> FinishedReason | None:
     """Over for good once it ended; a pause at the budget is over only until it goes on.
 
     While another session is to take the place of this one, it is the turn of that one which is not over.
@@ -200,8 +202,9 @@ def _finished(after: Status, before: tuple[Condition, ...], report: Report, v: V
     if making_room(v, report):
         return "Running" if v.resource.spec.initial_events else None
     was = next((c for c in before if c.type == "Finished"), None)
-    if was is not None and was.status == "True" and was.reason != "BudgetReached":
-        return was.reason
+    told = given(was.reason, FINISHED) if was is not None and was.status == "True" else None
+    if told is not None and told != "BudgetReached":
+        return told
     ended = report.ready == "Lost" or bool(after.get("archivedAt")) or after.get("state") == "terminated"
     if after.get("state") != "idle" and not ended:
         return "Running"

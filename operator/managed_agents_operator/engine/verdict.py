@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from managed_agents_operator.api.reasons.names import ReadyReason, SyncedReason
 from managed_agents_operator.api.status import Source
 from managed_agents_operator.engine.claim import Claim
 from managed_agents_operator.engine.external import Changes, Created
@@ -19,13 +20,13 @@ from managed_agents_operator.engine.looks import Look
 class Report:
     """What the conditions say if nothing more happens in this pass.
 
-    `ready` and `synced` are reasons of conditions.py; None keeps what stands there. Messages are whole sentences
+    `ready` and `synced` are reasons of api/reasons; None keeps what stands there. Messages are whole sentences
     without times, counts or request ids, since a changing text would wake the watch again.
     """
 
-    ready: str | None = None
+    ready: ReadyReason | None = None
     message: str = ""
-    synced: str | None = None
+    synced: SyncedReason | None = None
     synced_message: str = ""
 
 

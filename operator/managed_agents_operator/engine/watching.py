@@ -5,8 +5,12 @@ Rungs `asked`, `missing`, `unseen`, `stopped` and `rest` of the ladder. None of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from managed_agents_operator.api.reasons.names import ReadyReason
+from managed_agents_operator.api.reasons.ready import READY
 from managed_agents_operator.engine.claim import digest
-from managed_agents_operator.engine.conditions import READY, STOPS, said
+from managed_agents_operator.engine.conditions import STOPS, said
 from managed_agents_operator.engine.drift import held_until, notes
 from managed_agents_operator.engine.expiring import wakes_at
 from managed_agents_operator.engine.looks import LookSession, LookStop, Stop
@@ -15,7 +19,7 @@ from managed_agents_operator.engine.verdict import Ask, Report, Rest, Verdict
 from managed_agents_operator.engine.view import View
 
 OUTAGE = "the API can't be reached: status shows what was last seen"
-STATES = {"idle": "Idle", "running": "Running", "rescheduling": "Rescheduling"}
+STATES: Mapping[str, ReadyReason] = {"idle": "Idle", "running": "Running", "rescheduling": "Rescheduling"}
 
 
 def asked(v: View) -> Verdict | None:
@@ -121,7 +125,7 @@ def rest(v: View) -> Rest:
     return Rest(Report(ready, message, synced, said), until=min(times, default=None))
 
 
-def _ready(v: View, remote: Remote) -> tuple[str, str]:
+def _ready(v: View, remote: Remote) -> tuple[ReadyReason, str]:
     if remote.state not in STATES:
         return "Unknown", f"the API reports the state {remote.state}, which this version of the operator does not know"
     if remote.state != "idle":

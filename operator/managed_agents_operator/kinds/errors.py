@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from managed_agents_operator.api.reasons.names import BlockedReason, FailureReason
 from managed_agents_operator.api.session import SessionSpec
 from managed_agents_operator.claude.errors import (
     BadRequest,
@@ -25,7 +26,7 @@ from managed_agents_operator.claude.errors import (
 )
 from managed_agents_operator.engine.errors import Consequence, Failure
 
-_BLOCKED: dict[type[ClaudeError], tuple[str, str]] = {
+_BLOCKED: dict[type[ClaudeError], tuple[BlockedReason, str]] = {
     Unauthorized: (
         "KeyRefused",
         (
@@ -43,9 +44,9 @@ _BLOCKED: dict[type[ClaudeError], tuple[str, str]] = {
 
 def failure(error: ClaudeError, now: float, *, creates: bool = False) -> Failure:
     """What follows from an error. `now` is monotonic; `creates` tells that a 404 is about something that spec names."""
-    for kind, (reason, message) in _BLOCKED.items():
+    for kind, (blocked, message) in _BLOCKED.items():
         if isinstance(error, kind):
-            return Failure(Consequence.BLOCKED, reason, message, workspace=error.workspace)
+            return Failure(Consequence.BLOCKED, blocked, message, workspace=error.workspace)
     if isinstance(error, NotFound) and not creates:
         return Failure(Consequence.ABSENT, "NotFound", error.message, workspace=error.workspace)
     if isinstance(error, CursorRefused):
@@ -57,7 +58,7 @@ def failure(error: ClaudeError, now: float, *, creates: bool = False) -> Failure
         message = "the API asks to wait (429)"
         return Failure(Consequence.LATER, "RateLimited", message, retry_at=after, workspace=error.workspace)
     if isinstance(error, Unsent):
-        reason = "RateLimited" if error.retry_at is not None else "Unreachable"
+        reason: FailureReason = "RateLimited" if error.retry_at is not None else "Unreachable"
         return Failure(Consequence.LATER, reason, error.message, retry_at=error.retry_at)
     if isinstance(error, Conflict):
         return Failure(Consequence.UNCLEAR, "CallRefused", error.message, workspace=error.workspace)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
+from managed_agents_operator.api.reasons.names import EventReason
 from managed_agents_operator.api.session import KIND
 from managed_agents_operator.engine.conditions import on_one_line
 from managed_agents_operator.engine.errors import ClusterError
@@ -70,7 +71,7 @@ class Events:
         self,
         regarding: Regarding,
         type: Literal["Normal", "Warning"],
-        reason: str,
+        reason: EventReason,
         action: str,
         note: str,
         *,
