@@ -7,13 +7,16 @@ which rules hold stands in the models; how they become a schema in `schema.py`; 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from managed_agents_operator.api import reference
+from managed_agents_operator.api.changing import OF_CONNECTIONS, OF_SESSIONS, may_change
 from managed_agents_operator.api.connection import (
     CLUSTER_CONNECTION,
     CLUSTER_CONNECTIONS,
@@ -44,6 +47,8 @@ class Definition:
     short: str
     scope: str
     model: type[Session | Connection | ClusterConnection]
+    changes: Mapping[str, str]
+    """Which fields of spec may be edited, as `changing` has it."""
     columns: tuple[Column, ...]
 
     @property
@@ -58,6 +63,7 @@ SESSION = Definition(
     short="sesn",
     scope="Namespaced",
     model=Session,
+    changes=OF_SESSIONS,
     columns=(
         ("State", "string", ".status.state", 0),
         READY,
@@ -81,8 +87,8 @@ FARING: tuple[Column, ...] = (
 )
 DEFINITIONS = (
     SESSION,
-    Definition(CONNECTION, CONNECTIONS, "mac", "Namespaced", Connection, FARING),
-    Definition(CLUSTER_CONNECTION, CLUSTER_CONNECTIONS, "macc", "Cluster", ClusterConnection, FARING),
+    Definition(CONNECTION, CONNECTIONS, "mac", "Namespaced", Connection, OF_CONNECTIONS, FARING),
+    Definition(CLUSTER_CONNECTION, CLUSTER_CONNECTIONS, "macc", "Cluster", ClusterConnection, OF_CONNECTIONS, FARING),
 )
 
 
@@ -144,7 +150,12 @@ def documents(conditions: str = "", connections: str = "") -> dict[str, str]:
         for each in DEFINITIONS
     }
     sections = [
-        reference.section(each.kind, schema(each), conditions if each is SESSION else connections)
+        reference.section(
+            each.kind,
+            schema(each),
+            conditions if each is SESSION else connections,
+            partial(may_change, told=each.changes),
+        )
         for each in DEFINITIONS
     ]
     return {
