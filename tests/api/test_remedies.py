@@ -94,6 +94,7 @@ def test_what_is_in_sync_needs_nobody():
 ASKED = [
     ("Session", "Ready", "BudgetReached", READY["BudgetReached"], "a condition"),
     ("Session", "Stalled", "Lost", READY["Lost"], "a condition that repeats Ready"),
+    ("Session", "Stalled", "UpdateRefused", SYNCED["UpdateRefused"], "or that repeats Synced"),
     ("Session", "Synced", "SecretMissing", SYNCED["SecretMissing"], "another type"),
     ("Session", "Finished", "Running", FINISHED["Running"], "the same word in another type is another thing"),
     ("Session", "Ready", "Running", READY["Running"], "and here it is this one"),

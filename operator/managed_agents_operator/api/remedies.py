@@ -20,12 +20,14 @@ from managed_agents_operator.api.reasons.reason import HEALS, Deed, Reason
 from managed_agents_operator.api.reasons.synced import FINISHED, SYNCED
 from managed_agents_operator.api.session import KIND
 
+_OF_BOTH: Mapping[Any, Reason] = {**SYNCED, **READY}
+_OF_CONNECTIONS = {"Ready": FARES, "Reconciling": FARES, "Stalled": FARES}
 CONDITIONS: Mapping[str, Mapping[str, Mapping[Any, Reason]]] = {
-    KIND: {"Ready": READY, "Reconciling": READY, "Stalled": READY, "Synced": SYNCED, "Finished": FINISHED},
-    CONNECTION: {"Ready": FARES},
-    CLUSTER_CONNECTION: {"Ready": FARES},
+    KIND: {"Ready": READY, "Synced": SYNCED, "Finished": FINISHED, "Reconciling": _OF_BOTH, "Stalled": _OF_BOTH},
+    CONNECTION: _OF_CONNECTIONS,
+    CLUSTER_CONNECTION: _OF_CONNECTIONS,
 }
-"""The reasons of each condition type of each kind."""
+"""The reasons of each condition type of each kind; Reconciling and Stalled repeat that of another one."""
 
 BEGIN = "<!-- Begin of what managed-agents-operator crds writes: edit managed_agents_operator/api/reasons -->"
 END = "<!-- End of what managed-agents-operator crds writes -->"
