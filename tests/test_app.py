@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from managed_agents_operator import __version__
+from managed_agents_operator import __version__, guide
 from managed_agents_operator.__main__ import main
 from managed_agents_operator.api import remedies
 from managed_agents_operator.api.crd import documents
@@ -67,13 +67,13 @@ def test_crds_writes_its_files_and_leaves_others_alone(tmp_path, capsys):
 
 
 def test_crds_writes_the_tables_of_conditions_where_they_have_their_place(tmp_path, capsys):
-    guide = tmp_path / "deploy" / "README.md"
-    guide.parent.mkdir()
-    guide.write_text(f"# Operating it\n\n{remedies.BEGIN}\n{remedies.END}\n\n## Mine\n")
+    path = tmp_path / guide.GUIDE
+    path.parent.mkdir()
+    first, last = guide.begin("conditions"), guide.end("conditions")
+    path.write_text(f"# Operating it\n\n{first}\nold\n{last}\n\n## Mine\n")
     assert main(["crds", "--out", str(tmp_path)]) == 0
-    assert remedies.markdown() in guide.read_text()
-    assert guide.read_text().endswith(f"{remedies.END}\n\n## Mine\n")
-    assert str(guide) in capsys.readouterr().out.split()
+    assert path.read_text() == f"# Operating it\n\n{first}\n\n{remedies.markdown()}\n\n{last}\n\n## Mine\n"
+    assert str(path) in capsys.readouterr().out.split()
 
 
 UNUSABLE = [

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         "crds",
         help="write the CRDs and their field reference",
         description="Writes the generated files below a folder: crds/, the copy in deploy/base/ for kustomize, and the "
-        "tables of all conditions in deploy/README.md, where that is there.",
+        "tables of settings and conditions in deploy/README.md, where that is there.",
         epilog="Then: kubectl apply --server-side -f crds/",
     )
     crds.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="the folder (default: this one)")
@@ -77,15 +77,13 @@ def _run() -> int:
 
 
 def _crds(root: Path) -> int:
-    from managed_agents_operator.api import crd, remedies  # noqa: PLC0415 - the same
+    from managed_agents_operator import guide  # noqa: PLC0415 - the same
+    from managed_agents_operator.api import crd  # noqa: PLC0415 - the same
     from managed_agents_operator.engine import conditions, faring  # noqa: PLC0415 - the same
 
-    for path in crd.write(root, conditions.markdown(), f"## Conditions\n\n{faring.markdown()}"):
+    written = crd.write(root, conditions.markdown(), f"## Conditions\n\n{faring.markdown()}")
+    for path in (*written, *guide.write(root)):
         print(path)
-    guide = root / "deploy" / "README.md"
-    if guide.exists():
-        guide.write_text(remedies.written_into(guide.read_text(encoding="utf-8")), encoding="utf-8")
-        print(guide)
     return 0
 
 

@@ -1,13 +1,11 @@
 """What a condition or an Event of ours means, and what to do about it: the door to the tables in `reasons`.
 
-Called by the `kubectl` plugin (`condition`, `event`) and by `managed-agents-operator crds`, which writes the table of
-`deploy/README.md` (`markdown`). Pure; knows no status and no cluster. Messages, which name ids and fields, are the
-engine's.
+Called by the `kubectl` plugin (`condition`, `event`), and by `guide` for the tables of deploy/README.md (`markdown`).
+Pure; knows no status and no cluster. Messages, which name ids and fields, are the engine's.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,9 +26,6 @@ CONDITIONS: Mapping[str, Mapping[str, Mapping[Any, Reason]]] = {
     CLUSTER_CONNECTION: _OF_CONNECTIONS,
 }
 """The reasons of each condition type of each kind; Reconciling and Stalled repeat that of another one."""
-
-BEGIN = "<!-- Begin of what managed-agents-operator crds writes: edit managed_agents_operator/api/reasons -->"
-END = "<!-- End of what managed-agents-operator crds writes -->"
 
 
 def condition(kind: str, type_: str, reason: str) -> Reason | None:
@@ -56,12 +51,6 @@ def markdown() -> str:
         "Events about Sessions": _table("Type", DEEDS),
     }
     return "\n\n".join(f"### {title}\n\n{table}" for title, table in sections.items())
-
-
-def written_into(text: str) -> str:
-    """A document with the tables between `BEGIN` and `END`, in the place of what stands there."""
-    between = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    return between.sub(lambda _: f"{BEGIN}\n\n{markdown()}\n\n{END}", text)
 
 
 def _table(column: str, reasons: Mapping[Any, Reason | Deed]) -> str:
