@@ -15,6 +15,7 @@ from managed_agents_operator.api.reasons.deeds import DEEDS
 from managed_agents_operator.api.reasons.fares import FARES
 from managed_agents_operator.api.reasons.ready import READY
 from managed_agents_operator.api.reasons.synced import FINISHED, IN_SYNC, SYNCED
+from managed_agents_operator.engine import news, telling
 from managed_agents_operator.settings import Settings, variable
 
 PACKAGE = Path(managed_agents_operator.__file__).parent
@@ -43,6 +44,29 @@ def test_every_reason_has_a_text_and_every_text_a_reason(type_):
 
 def test_every_reason_is_one_that_the_code_gives():
     assert {name for _, name in REASONS} - words_of_the_code() == set()
+
+
+def events_of_the_code():
+    """Type and reason of each Event whose reason stands in the code; those of conditions come as variables."""
+    calls = (
+        node
+        for module in (news, telling)
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text()))
+        if isinstance(node, ast.Call)
+    )
+    for call in calls:
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        first = {"News": 0, "publish": 1}.get(name)
+        if first is None or not isinstance(call.args[first], ast.Constant):
+            continue
+        reason = call.args[first + 1]
+        for value in (reason.body, reason.orelse) if isinstance(reason, ast.IfExp) else (reason,):
+            if isinstance(value, ast.Constant):
+                yield value.value, call.args[first].value
+
+
+def test_an_event_has_the_type_that_the_code_gives_it():
+    assert dict(events_of_the_code()) == {name: deed.type for name, deed in DEEDS.items()}
 
 
 def test_what_holds_up_a_connection_is_told_in_both_conditions():
