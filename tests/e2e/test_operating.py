@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.e2e.scene import PATIENCE
 
 from managed_agents_local import manifests
 
@@ -159,3 +160,19 @@ def into_another_cluster(scene, ident):
     restored["metadata"]["annotations"] = {"managedagents.dev/claim": claim}
     scene.apply(restored)
     scene.start()
+
+
+def test_sessions_are_kept_when_all_is_taken_down_as_the_guide_shows(scene, shell):
+    scene.start()
+    scene.apply(scene.session("kept-one"), scene.session("kept-two", deletionPolicy="Delete"))
+    scene.wait_ready("kept-one", "kept-two")
+    idents = {scene.status(name)["id"] for name in ("kept-one", "kept-two")}
+    mark = scene.mark()
+    retain = re.search(r"^## Uninstall\n.*?^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    assert sorted(alike(shell.run(retain[1].rstrip("\n"))).splitlines()) == [
+        "session.managedagents.dev/kept-one patched",
+        "session.managedagents.dev/kept-two patched",
+    ]
+    shell.run(f"kubectl delete sessions -A --all --timeout={PATIENCE:.0f}s")
+    assert {session["id"] for session in scene.control.sessions() if not session["archived_at"]} == idents
+    assert scene.mutations(since=mark) == []
