@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from managed_agents_operator import telemetry
@@ -96,7 +97,8 @@ class Ledger:
     def _card(self, body: Mapping[str, Any]) -> _Card:
         status = body.get("status") or _ABSENT
         id, state = status.get("id") or None, status.get("state")
-        named = tuple(sorted(map(_condition, status.get("conditions") or ())))
+        conditions = status.get("conditions") or ()
+        named = tuple(sorted(_condition(c["type"], c["status"], c["reason"]) for c in conditions))
         return _Card(
             version(body),
             sys.intern(body["metadata"].get("namespace", "")),
@@ -199,12 +201,12 @@ def _count(card: _Card, by: int) -> None:
         telemetry.CONDITIONS.add((card.namespace, *condition), by, of=by)
 
 
-def _condition(one: Mapping[str, Any]) -> Condition:
+@lru_cache(maxsize=1024)
+def _condition(type: str, status: str, reason: str) -> Condition:
     """A condition as labels: words that are in none of our tables are one."""
-    type, status, reason = one.get("type"), one.get("status"), one.get("reason")
-    known = _REASONS.get(str(type))
+    known = _REASONS.get(type)
     return (
-        OTHER if known is None else sys.intern(str(type)),
-        sys.intern(str(status)) if status in _STATUSES else "Unknown",
-        sys.intern(str(reason)) if known is not None and reason in known else OTHER,
+        OTHER if known is None else type,
+        status if status in _STATUSES else "Unknown",
+        reason if known is not None and reason in known else OTHER,
     )
