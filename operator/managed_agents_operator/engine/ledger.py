@@ -98,7 +98,9 @@ class Ledger:
         status = body.get("status") or _ABSENT
         id, state = status.get("id") or None, status.get("state")
         conditions = status.get("conditions") or ()
-        named = tuple(sorted(_condition(c["type"], c["status"], c["reason"]) for c in conditions))
+        named = tuple(
+            sorted(_condition(c.get("type", ""), c.get("status", ""), c.get("reason", "")) for c in conditions)
+        )
         return _Card(
             version(body),
             sys.intern(body["metadata"].get("namespace", "")),
