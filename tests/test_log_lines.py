@@ -9,13 +9,14 @@ import io
 import json
 import logging
 import re
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from managed_agents_operator import telemetry
-from managed_agents_operator.telemetry import hide, set_up_logging
+from managed_agents_operator import logs
+from managed_agents_operator.logs import hide, set_up_logging
 
 BEGIN = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z (DEBUG|INFO|WARNING|ERROR) +\w+: ")
 FORGED = "2026-11-28T20:00:00.000Z INFO    telling: default/prod: Create sesn_forged"
@@ -25,8 +26,8 @@ SECRET = "gl-pat-0123456789abcdef"
 
 @pytest.fixture(autouse=True)
 def restored(monkeypatch):
-    monkeypatch.setattr(telemetry, "_HIDDEN", {})
-    monkeypatch.setattr(telemetry, "_CUT", [])
+    monkeypatch.setattr(logs, "_HIDDEN", {})
+    monkeypatch.setattr(logs, "_CUT", [])
     handlers, level = list(logging.root.handlers), logging.root.level
     yield
     logging.root.handlers[:] = handlers
@@ -136,13 +137,13 @@ def test_no_line_is_of_endless_length(form):
 
 def test_keys_that_rotate_for_ever_use_no_memory_for_ever(monkeypatch):
     """One in use is never among those that are let go, however many others came and went."""
-    monkeypatch.setattr(telemetry, "_MOST_HIDDEN", 10)
+    monkeypatch.setattr(logs, "_MOST_HIDDEN", 10)
     hide("key-in-use-1")
     for n in range(100):
         hide(f"rotated-away-{n:03}")
         hide("key-in-use-1")
-    assert len(telemetry._HIDDEN) == 10
-    assert sorted(telemetry._CUT) == sorted(telemetry._HIDDEN)
+    assert len(logs._HIDDEN) == 10
+    assert sorted(logs._CUT) == sorted(logs._HIDDEN)
     assert said("text", "%s", "key-in-use-1 rotated-away-099").endswith(": *** ***\n")
     assert "rotated-away-001" in said("text", "%s", "rotated-away-001"), "long since no key any more"
 
@@ -151,3 +152,37 @@ def test_a_key_within_another_is_cut_out_with_it():
     hide("abcdefgh")
     hide("abcdefghijkl")
     assert said("text", "%s", "abcdefghijkl").endswith(": ***\n")
+
+
+def log_everything():
+    log = logging.getLogger("managed_agents_operator.kube.tests")
+    log.warning("key %s of %s", "very-secret", "sk-ant-api03-abc_DEF")
+    try:
+        raise ValueError("very-secret")
+    except ValueError:
+        log.exception("no way")
+    logging.getLogger("kopf.objects").info("noise")
+    logging.getLogger("kopf.objects").warning("worth it")
+
+
+def test_lines_of_json(capsys):
+    set_up_logging("json", "info", ["very-secret", "", "key"])
+    log_everything()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["level"], line["message"]) for line in lines] == [
+        ("warning", "key *** of ***"),
+        ("error", "no way"),
+        ("warning", "worth it"),
+    ]
+    assert "ValueError: ***" in lines[1]["exception"]
+    assert lines[0]["logger"] == "managed_agents_operator.kube.tests"
+    assert lines[0]["time"].endswith("Z")
+
+
+def test_lines_of_text(capsys):
+    set_up_logging("text", "warning", ["very-secret"])
+    log_everything()
+    told = capsys.readouterr().err
+    assert "WARNING tests: key *** of ***\n" in told
+    assert "very-secret" not in told
+    assert sys.stderr is not None

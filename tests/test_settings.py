@@ -39,6 +39,7 @@ DEFAULTS = {
     "resync_seconds": 900,
     "workers": 16,
     "http_port": 8080,
+    "metrics_by_agent": False,
     "log_format": "text",
     "log_level": "info",
 }

@@ -1,101 +1,144 @@
-"""Numbers and lines as others read them."""
+"""Numbers as others read them: names and labels by Prometheus' conventions, and each format as it is asked for."""
 
 from __future__ import annotations
 
-import json
-import logging
-import sys
+import re
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
-from managed_agents_operator import telemetry
-from managed_agents_operator.telemetry import Metric, exposition, set_up_logging
+from managed_agents_operator.claude.calls import ROUTES
+from managed_agents_operator.kube.requests import WRITES
+from managed_agents_operator.telemetry import METRICS, PREFIX, REGISTRY, code, exposition
+from managed_agents_operator.telemetry.collectors import Followed, Tally
+
+UNITS = ("seconds", "bytes")
+OTHER_UNITS = re.compile(r"milli|_ms\b|minute|hour|percent|_kb|_mb|cents")
+BOUNDED = {
+    "version": "one",
+    "namespace": "namespaces with Sessions",
+    "connection": "connections that are open",
+    "agent": "a hundred and one",
+    **dict.fromkeys(("state", "condition", "status", "reason", "currency", "type"), "tables of the ledger"),
+    **dict.fromkeys(("method", "endpoint", "resource", "code"), "tables of routes, resources and codes"),
+    **dict.fromkeys(("budget", "priority", "sweep", "outcome"), "words of this code"),
+}
+"""Every label there is, and what bounds its values."""
 
 
-@pytest.fixture(autouse=True)
-def restored(monkeypatch):
-    monkeypatch.setattr(telemetry, "METRICS", list(telemetry.METRICS))
-    handlers, level = list(logging.root.handlers), logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+def told(collector) -> str:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return generate_latest(registry).decode()
 
 
-def test_numbers_are_as_prometheus_reads_them():
-    metric = Metric("tests_total", "Tests, by what became of them.")
-    metric.inc(outcome="passed")
-    metric.inc(2, outcome="passed")
-    metric.inc(outcome='a "b"\n')
-    assert metric.value(outcome="passed") == 3
-    assert metric.value(outcome="other") == 0
-    assert metric.text() == (
-        "# HELP managed_agents_tests_total Tests, by what became of them.\n"
-        "# TYPE managed_agents_tests_total counter\n"
-        'managed_agents_tests_total{outcome="passed"} 3\n'
-        'managed_agents_tests_total{outcome="a \\"b\\"\\n"} 1\n'
+def test_numbers_are_asked_for_when_they_are_shown():
+    left, now = Followed("tests_left", "Tests to run.", ("where", "sort"), "gauge"), [3.0]
+    left.follow(lambda: now[0], "here", "e2e")
+    now[0] = 2
+    assert told(left) == (
+        '# HELP tests_left Tests to run.\n# TYPE tests_left gauge\ntests_left{sort="e2e",where="here"} 2.0\n'
     )
+    left.drop("here", "e2e")
+    left.drop("here", "e2e")
+    assert "here" not in told(left)
+    with pytest.raises(ValueError, match="has the labels"):
+        left.follow(lambda: 1.0, "here")
 
 
-NUMBERS = [
-    (3, "3", "a count"),
-    (12_345_678, "12345678", "a large one: rounded, it would stand still and then jump"),
-    (0.1, "0.1", "a share"),
-    (1234567.25, "1234567.25", "all the digits there are"),
-    (2.0, "2", "whole"),
+def test_a_gauge_is_shown_while_anything_adds_to_it():
+    cost = Tally("tests_cost", "What they cost.", ("where",), "gauge", per=100)
+    cost.add(("here",), 250)
+    cost.add(("here",), 0)
+    cost.add(("here",), -250, of=-1)
+    assert 'tests_cost{where="here"} 0.0' in told(cost), "one of the two is still there"
+    cost.add(("here",), 0, of=-1)
+    assert "here" not in told(cost)
+
+
+def test_a_counter_is_shown_until_it_is_dropped_and_exact():
+    spent = Tally("tests_spent_total", "What they cost in all.", ("where",), "counter", per=100)
+    spent.add(("here",), 0)
+    assert 'tests_spent_total{where="here"} 0.0' in told(spent)
+    for _ in range(10):
+        spent.add(("here",), 10)
+    assert 'tests_spent_total{where="here"} 1.0' in told(spent), "ten times a dime, which no float is"
+    spent.drop(("here",))
+    assert "here" not in told(spent)
+
+
+def test_what_is_written_into_a_label_stays_in_it():
+    left = Followed("tests_left", "Tests to run.", ("where",), "gauge")
+    left.follow(lambda: 1.0, 'a "b"\n# TYPE forged counter\\')
+    (family,) = text_string_to_metric_families(told(left))
+    assert family.samples[0].labels == {"where": 'a "b"\n# TYPE forged counter\\'}
+
+
+def test_each_metric_is_named_once_and_as_it_is_shown():
+    shown = {}
+    for family in REGISTRY.collect():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        if name.startswith(PREFIX):
+            shown[name] = (family.type, family.documentation)
+    assert shown == {metric.name: (metric.kind, metric.meaning) for metric in METRICS}
+    assert len(METRICS) == len({metric.name for metric in METRICS})
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_a_name_follows_the_conventions(metric):
+    assert re.fullmatch(rf"{PREFIX}[a-z]+(_[a-z]+)*", metric.name)
+    assert metric.name.endswith("_total") == (metric.kind == "counter")
+    assert not OTHER_UNITS.search(metric.name), "base units alone"
+    assert metric.kind != "histogram" or metric.name.endswith(tuple(f"_{unit}" for unit in UNITS))
+    assert set(metric.labels) <= set(BOUNDED), "a label without a bound"
+    assert metric.meaning.endswith(".")
+
+
+CODES = [
+    (200, "200", "as it is"),
+    (529, "529", "the API's own"),
+    (499, "4xx", "one that nobody knows, by its class"),
+    (999, "other", "none at all"),
+    (-1, "other", "even less"),
 ]
 
 
-@pytest.mark.parametrize(("number", "text", "why"), NUMBERS)
-def test_numbers_keep_their_digits(number, text, why):
-    metric = Metric("tests_number", "A number.")
-    metric.set(number)
-    assert metric.text().splitlines()[-1] == f"managed_agents_tests_number {text}", why
+@pytest.mark.parametrize(("status", "label", "reason"), CODES)
+def test_a_status_is_one_of_few(status, label, reason):
+    assert code(status) == label, reason
 
 
-def test_a_number_can_be_asked_for_when_it_is_shown():
-    metric, now = Metric("tests_left", "Tests to run.", "gauge"), [3.0]
-    metric.follow(lambda: now[0], where="here")
-    now[0] = 2
-    assert 'managed_agents_tests_left{where="here"} 2' in metric.text()
-    metric.drop(where="here")
-    assert "here" not in metric.text()
+TEXT, OPEN = "text/plain; version=0.0.4; charset=utf-8", "application/openmetrics-text; version=1.0.0; charset=utf-8"
+ACCEPTED = [
+    ("", TEXT, "nothing is asked for"),
+    ("*/*", TEXT, "anything will do"),
+    ("text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT, "Prometheus 2 without OpenMetrics"),
+    ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75", OPEN, "and with"),
+    ("application/openmetrics-text; version=0.0.1", TEXT, "a version that is too old"),
+    ("application/openmetrics-text; version=newest", TEXT, "a version that is none"),
+    (",;=,version=", TEXT, "no header at all"),
+]
 
 
-def test_everything_is_shown_and_named_once():
-    names = [line.split()[2] for line in exposition().splitlines() if line.startswith("# TYPE")]
-    assert len(names) == len(set(names))
-    assert all(name.startswith("managed_agents_") for name in names)
+@pytest.mark.parametrize(("accept", "content_type", "reason"), ACCEPTED)
+def test_the_format_is_the_one_that_is_asked_for(accept, content_type, reason):
+    body, told_type = exposition(accept)
+    assert told_type.startswith(content_type), reason
+    assert body.endswith(b"# EOF\n") == (content_type == OPEN), reason
+    assert b"managed_agents_leading" in body
+    assert b"process_cpu_seconds" in body
+    assert b"_created" not in body
 
 
-def log_everything():
-    log = logging.getLogger("managed_agents_operator.kube.tests")
-    log.warning("key %s of %s", "very-secret", "sk-ant-api03-abc_DEF")
-    try:
-        raise ValueError("very-secret")
-    except ValueError:
-        log.exception("no way")
-    logging.getLogger("kopf.objects").info("noise")
-    logging.getLogger("kopf.objects").warning("worth it")
-
-
-def test_lines_of_json(capsys):
-    set_up_logging("json", "info", ["very-secret", "", "key"])
-    log_everything()
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [(line["level"], line["message"]) for line in lines] == [
-        ("warning", "key *** of ***"),
-        ("error", "no way"),
-        ("warning", "worth it"),
-    ]
-    assert "ValueError: ***" in lines[1]["exception"]
-    assert lines[0]["logger"] == "managed_agents_operator.kube.tests"
-    assert lines[0]["time"].endswith("Z")
-
-
-def test_lines_of_text(capsys):
-    set_up_logging("text", "warning", ["very-secret"])
-    log_everything()
-    told = capsys.readouterr().err
-    assert "WARNING tests: key *** of ***\n" in told
-    assert "very-secret" not in told
-    assert sys.stderr is not None
+def test_failures_have_series_before_the_first_of_them():
+    assert {("POST", "/v1/sessions/{id}/events"), ("PATCH", "sessions/status")} <= {*ROUTES, *WRITES}
+    text = exposition()[0].decode()
+    for series in (
+        'api_requests_total{code="529",endpoint="/v1/sessions/{id}/events",method="POST"} ',
+        'kubernetes_requests_total{code="500",method="PATCH",resource="sessions/status"} ',
+        'events_total{outcome="dropped"} ',
+        'sweep_failures_total{sweep="full"} ',
+        "pass_failures_total ",
+    ):
+        assert f"\n{PREFIX}{series}" in text

@@ -35,8 +35,8 @@ from managed_agents_operator.kube.probes import Age, Health, Probes
 from managed_agents_operator.kube.resync import Brought, Resync
 from managed_agents_operator.kube.sources import Sources
 from managed_agents_operator.kube.writer import Writer
+from managed_agents_operator.logs import set_up_logging
 from managed_agents_operator.settings import Settings
-from managed_agents_operator.telemetry import set_up_logging
 
 DRAIN_SECONDS = 15.0
 _EXIT_SECONDS = 19.0

@@ -23,15 +23,17 @@ from managed_agents_operator.engine.connections import Connections
 from managed_agents_operator.engine.errors import ClusterError
 from managed_agents_operator.engine.external import External
 from managed_agents_operator.engine.keeper import Keeper
+from managed_agents_operator.engine.ledger import Ledger
 from managed_agents_operator.engine.reconcile import Reconciler
 from managed_agents_operator.engine.switchboard import Seat, Switchboard
 from managed_agents_operator.engine.telling import Pace, Scribe
 from managed_agents_operator.engine.terms import Process, Terms
+from managed_agents_operator.kinds.gauges import Gauges, of_keeper, working
 from managed_agents_operator.kinds.line import Line, Surroundings
 from managed_agents_operator.kinds.nowhere import Nowhere
 from managed_agents_operator.kube.writer import Writer
+from managed_agents_operator.logs import hide
 from managed_agents_operator.settings import Settings, WrongSettings, read_key
-from managed_agents_operator.telemetry import hide
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ STEP_BOUND = 300.0
 PASS_BOUND = 600.0
 """Seconds that one pass may take, beside its longest call: nothing in it waits for the budget."""
 NOWHERE = Place("Nowhere", "", "none")
+UNSERVED = "none"
+"""The connection of those that have none, in metrics."""
 
 
 class SystemClock:
@@ -102,7 +106,9 @@ class Credentials:
 async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
     """Build everything, and close it again at the end."""
     clock = SystemClock()
-    shop = _Shop(settings, ports, clock)
+    working(settings.hot_sweep_seconds, settings.full_sweep_seconds)
+    ledger = Ledger(clock.monotonic, by_agent=settings.metrics_by_agent)
+    shop = _Shop(settings, ports, clock, ledger)
     connections = Connections(
         ports.connections, ports.sources, clock, shop.open, settings.operator_namespace, ports.events
     )
@@ -114,6 +120,7 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
         look=connections.look,
         used=connections.ring,
         source_changed=connections.source_changed,
+        seen=ledger.see,
     )
     shop.fit(board, connections)
     shop.serve(nowhere, Nowhere(Seat(board, NOWHERE, connections.directory.ref)), NOWHERE)
@@ -132,10 +139,13 @@ async def join(settings: Settings, ports: Ports) -> AsyncIterator[Work]:
         "queue": (lambda: _queue_age(nowhere, connections), QUEUE_BOUND),
         "sweep": (lambda: max((line.sweep_age() for line in connections.lines.values()), default=0.0), SWEEP_BOUND),
     }
+    unserved = Gauges(UNSERVED, *of_keeper(nowhere))
+    unserved.show()
     bells = {kind: _Bell(connections, kind) for kind in ports.connections}
     try:
         yield Work(board, bells=bells, tasks={"connections": tend}, ages=ages)
     finally:
+        unserved.hide()
         await connections.lines.close()
 
 
@@ -152,10 +162,11 @@ def _pass_age(nowhere: Keeper, connections: Connections) -> float:
 class _Shop:
     """Where lines are built, each with a keeper of its own."""
 
-    def __init__(self, settings: Settings, ports: Ports, clock: SystemClock) -> None:
+    def __init__(self, settings: Settings, ports: Ports, clock: SystemClock, ledger: Ledger) -> None:
         self._settings = settings
         self._ports = ports
         self._clock = clock
+        self._ledger = ledger
         self._by = secrets.token_hex(8)
         self._started = clock.wall()
         self._pace = Pace(settings.status_interval_seconds, USAGE_WRITES_PER_SECOND)
@@ -199,7 +210,7 @@ class _Shop:
         settings, ports = self._settings, self._ports
         process = Process(self._by, ports.cluster_id, self._started, place.claim)
         terms = Terms(settings.search_grace_seconds, settings.create_timeout_seconds, settings.refused_retry_seconds)
-        scribe = Scribe(kind, ports.writer, ports.events, self._pace)
+        scribe = Scribe(kind, ports.writer, ports.events, self._pace, self._ledger.wrote)
         reconciler = Reconciler(kind, ports.writer, scribe, self._clock, process, terms, keeper.ring)
         keeper.serve(reconciler, self._board.ended)
 

@@ -146,6 +146,8 @@ class Settings(BaseSettings):
 
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Where /healthz, /readyz and /metrics answer; 0 takes a free port and logs which."""
+    metrics_by_agent: bool = False
+    """Whether /metrics tells cost and tokens by agent, too: of a hundred agents, and of all others as one."""
     log_format: Literal["text", "json"] = "text"
     """How log lines look."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"

@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from managed_agents_operator import __version__, telemetry
+from managed_agents_operator import __version__, logs
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import BadRequest, ClaudeError, ServerFault, Unauthorized
-from managed_agents_operator.telemetry import hide, set_up_logging
+from managed_agents_operator.logs import hide, set_up_logging
 
 KEY = "sk-ant-test-0123456789abcdef"
 SESSION = {"id": "sesn_1", "type": "session"}
@@ -259,5 +259,5 @@ async def test_a_key_in_use_is_cut_out_of_every_line(server, connect, capsys) ->
 
 def forget() -> None:
     """The other tests of this process need not search their lines for all these."""
-    telemetry._HIDDEN.clear()
-    telemetry._CUT.clear()
+    logs._HIDDEN.clear()
+    logs._CUT.clear()

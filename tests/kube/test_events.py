@@ -11,7 +11,11 @@ from tests.kube.conftest import cut, status
 
 from managed_agents_operator.kube import events as module
 from managed_agents_operator.kube.events import Events, plain
-from managed_agents_operator.telemetry import EVENTS
+from managed_agents_operator.telemetry import REGISTRY
+
+
+def counted(outcome):
+    return REGISTRY.get_sample_value("managed_agents_events_total", {"outcome": outcome})
 
 
 @dataclass(frozen=True)
@@ -109,12 +113,12 @@ async def test_memory_of_what_was_told_is_bounded(server, events, monkeypatch):
 
 
 async def test_failures_are_counted_and_complained_about_once_a_minute(server, events, clock, caplog):
-    failed = EVENTS.value(outcome="failed")
+    failed = counted("failed")
     server.says(status(403, "events is forbidden"), cut, status(422), status(404), status(500))
     for n in range(5):
         events.publish(Meta(), "Normal", "Created", "Create", str(n))
     await events.flush()
-    assert EVENTS.value(outcome="failed") == failed + 5
+    assert counted("failed") == failed + 5
     assert len(caplog.records) == 1
     clock.now = 60
     events.publish(Meta(), "Normal", "Created", "Create", "again")
@@ -137,10 +141,10 @@ async def test_what_has_no_namespace_is_told_in_the_default_one(server, events):
 async def test_too_many_are_dropped_and_nobody_waits(cluster, monkeypatch):
     monkeypatch.setattr(module, "_QUEUE", 3)
     events = Events(cluster, "g.dev", "v1")
-    dropped = EVENTS.value(outcome="dropped")
+    dropped = counted("dropped")
     for n in range(5):
         events.publish(Meta(), "Normal", "Created", "Create", str(n))
-    assert EVENTS.value(outcome="dropped") == dropped + 2
+    assert counted("dropped") == dropped + 2
     assert len(events._told) == 3, "what was dropped may be told later"
 
 

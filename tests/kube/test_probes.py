@@ -103,8 +103,13 @@ async def test_metrics(health):
     LEADING.set(1)
     async with Probes(0, health) as probes, aiohttp.ClientSession(f"http://127.0.0.1:{probes.port}") as http:
         async with http.get("/metrics") as answer:
-            assert "\nmanaged_agents_leading 1\n" in await answer.text()
-            assert answer.content_type == "text/plain"
+            assert "\nmanaged_agents_leading 1.0\n" in await answer.text()
+            assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        # As Prometheus 3 asks, which takes the first that it is given.
+        wanted = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3"
+        async with http.get("/metrics", headers={"Accept": wanted}) as answer:
+            assert (await answer.text()).endswith("# EOF\n")
+            assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
         async with http.get("/") as answer:
             assert answer.status == 404
 

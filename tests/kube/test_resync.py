@@ -11,9 +11,13 @@ from managed_agents_operator.engine.errors import ClusterUnreachable
 from managed_agents_operator.kube.backoffs import Backoffs
 from managed_agents_operator.kube.resync import Brought, Diverged, Resync
 from managed_agents_operator.kube.writer import Snapshot
-from managed_agents_operator.telemetry import DIVERGENCES
+from managed_agents_operator.telemetry import REGISTRY
 
 AWAY = ClusterUnreachable("away")
+
+
+def divergences():
+    return REGISTRY.get_sample_value("managed_agents_resync_divergences_total")
 
 
 class Objects:
@@ -57,10 +61,10 @@ async def one_round(objects, brought, between=lambda: None):
         if now:
             now()
 
-    before = DIVERGENCES.value()
+    before = divergences()
     with pytest.raises(asyncio.CancelledError):
         await Resync(objects, brought, 1, sleep=sleep).run()
-    return DIVERGENCES.value() - before
+    return divergences() - before
 
 
 COMPARISONS = [

@@ -12,14 +12,16 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from managed_agents_operator import __version__
+from managed_agents_operator.claude.address import address
 from managed_agents_operator.claude.answers import Answer, Received
 from managed_agents_operator.claude.bodies import ACCEPTED, read_body
 from managed_agents_operator.claude.bounds import usable
+from managed_agents_operator.claude.calls import Attempt
 from managed_agents_operator.claude.errors import (
     BadRequest,
     BillingRequired,
@@ -33,7 +35,8 @@ from managed_agents_operator.claude.errors import (
 from managed_agents_operator.claude.health import Health
 from managed_agents_operator.claude.quota import Bucket, Budget, Clock
 from managed_agents_operator.claude.transport import POOL_SECONDS, READ_SECONDS, open_http, timeouts, what_failed
-from managed_agents_operator.telemetry import hide
+from managed_agents_operator.logs import hide
+from managed_agents_operator.telemetry import code
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +69,7 @@ class Exchange:
         clock: Clock,
         budget: Budget | None,
     ) -> None:
-        self._base, self._server, self._tls = _address(base_url)
+        self._base, self._server, self._tls = address(base_url)
         self._credentials = credentials
         self._read_timeout, self._send_timeout = read_timeout, send_timeout
         self._clock, self._budget = clock, budget
@@ -137,7 +140,10 @@ class Exchange:
         try:
             url = self._url(path, query)
             key = self._sign()
-            received = await self._send(method, url, body, parts, bucket, key, secrets=secrets, slow=creates or sends)
+            attempt = Attempt(method, path, self._clock)
+            received = await self._send(
+                method, url, body, parts, bucket, key, attempt, secrets=secrets, slow=creates or sends
+            )
             answer = received.answer(read, self._clock.wall)
         except ClaudeError as error:
             self._learn(error, bucket, key)
@@ -167,6 +173,7 @@ class Exchange:
         parts: Parts | None,
         bucket: Bucket | None,
         key: Mapping[str, str],
+        attempt: Attempt,
         *,
         secrets: Sequence[str],
         slow: bool,
@@ -185,6 +192,7 @@ class Exchange:
         trouble: ClaudeError
         try:
             async with (
+                attempt,
                 asyncio.timeout(whole),
                 self._http.stream(
                     method, url, content=content, files=parts, headers=headers, timeout=timeouts(read)
@@ -192,6 +200,7 @@ class Exchange:
             ):
                 hidden = (*_words(key), *secrets)
                 told = await read_body(answer)
+                attempt.code = code(answer.status_code)
                 return Received(answer.status_code, answer.headers, told, hidden, quiet=parts is not None)
         except Exception as failure:  # noqa: BLE001 - whatever came, it was no answer
             trouble = what_failed(failure, self._server)
@@ -233,25 +242,3 @@ class Exchange:
 def _words(key: Mapping[str, str]) -> tuple[str, ...]:
     """The parts of the headers that are secret."""
     return tuple(word for value in key.values() for word in value.split() if word != "Bearer")
-
-
-def _address(base_url: str) -> tuple[str, str, bool]:
-    """Base URL without trailing slashes, host and port for messages, and whether it is https.
-
-    Raises `ValueError` for what can't be a base URL. The text never holds the URL, which may hold a password.
-    """
-    wanted = "the base URL must be http://host or https://host, with a port and a path if need be"
-    try:
-        parts = urlsplit(base_url.strip())
-        # A backslash ends the host for some clients, and for others not.
-        plain = parts.netloc.isprintable() and not {" ", "\\"} & set(parts.netloc)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and plain
-    except ValueError:
-        raise ValueError(wanted) from None
-    if not known:
-        raise ValueError(wanted)
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("the base URL must hold no user or password")
-    if parts.query or parts.fragment:
-        raise ValueError("the base URL must hold no query and no fragment")
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.netloc, parts.scheme == "https"

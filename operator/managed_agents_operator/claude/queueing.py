@@ -9,6 +9,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from enum import IntEnum
 
+from managed_agents_operator.telemetry import QUOTA_WAIT
+
 FLOOR = 0.1
 """Of the rate: what each priority gets at least while it waits, so that a long burst of others never blinds us."""
 
@@ -60,10 +62,11 @@ class Ticket:
 
 
 class Queue:
-    """The tickets that wait for one bucket, whose `rate` is in tokens a second."""
+    """The tickets that wait for one bucket, whose `rate` is in tokens a second. `name` is that of its budget."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, name: str) -> None:
         self.pace(rate)
+        self._waits = {level: QUOTA_WAIT.labels(name, level.name.lower()) for level in Priority}
         self._lines: dict[Priority, OrderedDict[str, deque[Ticket]]] = {level: OrderedDict() for level in Priority}
         self._served_at: dict[Priority, float] = {}
         self._by_key: OrderedDict[str, Ticket] = OrderedDict()
@@ -108,6 +111,7 @@ class Queue:
             line.move_to_end(ticket.namespace)
         if served_at is not None:
             self._served_at[ticket.priority] = served_at
+            self._waits[ticket.priority].observe(max(0.0, served_at - ticket.since))
         del self._by_key[ticket.key]
 
     def next(self, now: float, *, sweeps: bool) -> Ticket | None:

@@ -79,10 +79,16 @@ class _Fill:
 
 
 class Bucket:
-    """Tokens for one sort of call, `per_minute` of them, granted by priority and fairly between namespaces."""
+    """Tokens for one sort of call (its `name`), `per_minute` of them, granted by priority and fairly by namespaces."""
 
     def __init__(
-        self, per_minute: float, *, clock: Clock, jitter: Callable[[], float], call_later: CallLater = _call_later
+        self,
+        per_minute: float,
+        *,
+        clock: Clock,
+        jitter: Callable[[], float],
+        call_later: CallLater = _call_later,
+        name: str = "requests",
     ) -> None:
         if not per_minute > 0:
             raise ValueError("a bucket needs a rate above 0 a minute")
@@ -90,7 +96,7 @@ class Bucket:
         self._clock, self._jitter, self._call_later = clock, jitter, call_later
         self._tokens = _Fill(rate, max(1.0, rate), now)
         self._share = _Fill(rate * SWEEP_SHARE, max(1.0, rate * SWEEP_SHARE), now)
-        self._queue = Queue(rate)
+        self._queue = Queue(rate, name)
         self._paused_until: float | None = None
         self._pauses_in_a_row = 0
         self._timer: Timer | None = None
@@ -243,7 +249,7 @@ class Budget:
         jitter: Callable[[], float] = random.random,
         call_later: CallLater = _call_later,
     ) -> None:
-        self.creates = Bucket(creates_per_minute, clock=clock, jitter=jitter, call_later=call_later)
+        self.creates = Bucket(creates_per_minute, clock=clock, jitter=jitter, call_later=call_later, name="creates")
         self.requests = Bucket(requests_per_minute, clock=clock, jitter=jitter, call_later=call_later)
 
     def configure(self, creates_per_minute: float, requests_per_minute: float) -> None:

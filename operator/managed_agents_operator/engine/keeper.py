@@ -20,6 +20,7 @@ from managed_agents_operator.engine.crew import Crew
 from managed_agents_operator.engine.errors import ObjectGone
 from managed_agents_operator.engine.passes import Passes
 from managed_agents_operator.engine.reconcile import Reconciler
+from managed_agents_operator.telemetry import PASS_FAILURES
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,8 @@ class Keeper:
         self._swept = swept
         self.cells = Cells()
         """Who is there."""
-        self.passes = 0
-        """How many there were so far."""
-        self._passes = Passes()
+        self.passes = Passes()
+        """Who waits for one, or has one."""
         self._alarms = Alarms()
         self._last_event = clock.monotonic()
         self._reconciler: Reconciler | None = None
@@ -79,7 +79,7 @@ class Keeper:
         if cell is not None and version(body) <= max(version(cell.body), version(cell.newer) if cell.newer else 0):
             return
         uid = body["metadata"]["uid"]
-        if cell is not None and self._passes.under_way(uid):
+        if cell is not None and self.passes.under_way(uid):
             cell.newer = body
             return
         if cell is not None:
@@ -122,11 +122,11 @@ class Keeper:
         cell = self.cells.get(uid)
         if cell is None:
             return True
-        if self._passes.under_way(uid) or cell.gone or cell.memory.alone:
+        if self.passes.under_way(uid) or cell.gone or cell.memory.alone:
             return False
         for ticket in cell.tickets.values():
             ticket.give_back()
-        self._passes.forget(uid)
+        self.passes.forget(uid)
         self._alarms.clear(uid)
         self._released(self.cells.drop(uid), uid)
         return True
@@ -136,7 +136,7 @@ class Keeper:
     def ring(self, uid: str) -> None:
         """Ask for a pass, as soon as a worker is free."""
         if self.cells.knows(uid):
-            self._passes.ask(uid, self._clock.monotonic())
+            self.passes.ask(uid, self._clock.monotonic())
 
     def ring_all(self, before: float = float("inf")) -> None:
         """Ask for a pass of every resource, but for those that had one since, or still wait for the first sweep."""
@@ -174,11 +174,11 @@ class Keeper:
 
     def queue_age(self) -> float:
         """Seconds that the oldest resource has waited for a worker, or for being woken."""
-        return max(self._passes.age(now := self._clock.monotonic()), now - self._alarms.next())
+        return max(self.passes.age(now := self._clock.monotonic()), now - self._alarms.next())
 
     def pass_age(self) -> float:
         """Seconds that the oldest pass under way has taken."""
-        return self._passes.longest(self._clock.monotonic())
+        return self.passes.longest(self._clock.monotonic())
 
     # passes
 
@@ -193,7 +193,7 @@ class Keeper:
     async def drain(self, seconds: float) -> None:
         """Begin no more passes, and give those under way so many seconds to end."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._passes.drain(), seconds)
+            await asyncio.wait_for(self.passes.drain(), seconds)
 
     async def _wake(self) -> None:
         while True:
@@ -204,13 +204,13 @@ class Keeper:
 
     async def _work(self) -> None:
         while True:
-            uid = await self._passes.begin(self._clock.monotonic)
+            uid = await self.passes.begin(self._clock.monotonic)
             cell, again, asked = self.cells.get(uid), None, False
             self._alarms.clear(uid)
             try:
                 again = await self._pass(cell) if cell is not None else None
             finally:
-                asked = self._passes.end(uid)
+                asked = self.passes.end(uid, self._clock.monotonic())
             if cell is None:
                 continue
             if newer := cell.newer:
@@ -223,11 +223,11 @@ class Keeper:
     async def _pass(self, cell: Cell) -> float | None:
         if self._reconciler is None:
             raise AssertionError("a keeper without a reconciler")
-        self.passes += 1
         before, cell.passed_at, over = cell.body, self._clock.monotonic(), False
         try:
             again, over = await _work_on(cell, self._reconciler)
         except Exception:
+            PASS_FAILURES.inc()
             log.exception("%s/%s: a pass failed", cell.namespace, cell.name)
             again = self._clock.monotonic() + CRASHED_PAUSE
         finally:
@@ -236,16 +236,16 @@ class Keeper:
                 slim(cell.body)
                 self._file(cell)
         if over:
-            self._passes.forget(cell.uid)
+            self.passes.forget(cell.uid)
             self._released(self.cells.drop(cell.uid), cell.uid)
         return again
 
     def _schedule(self, uid: str, again: float | None, *, asked: bool) -> None:
         if again is not None and again <= (now := self._clock.monotonic()):
-            self._passes.go_on(uid, now)
+            self.passes.go_on(uid, now)
         elif asked:
             self.ring(uid)
-        elif again is not None and not self._passes.waits(uid):
+        elif again is not None and not self.passes.waits(uid):
             self._alarms.set(uid, again)
 
 

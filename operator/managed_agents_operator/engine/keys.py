@@ -12,7 +12,7 @@ from managed_agents_operator.engine.choosing import Place
 from managed_agents_operator.engine.directory import Directory
 from managed_agents_operator.engine.errors import ClusterError
 from managed_agents_operator.engine.ports import SourceMissing, Sources
-from managed_agents_operator.telemetry import hide
+from managed_agents_operator.logs import hide
 
 
 class NoKey(Exception):

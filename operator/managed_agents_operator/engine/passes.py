@@ -13,6 +13,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from managed_agents_operator.telemetry import PASS_SECONDS
+
 IN_A_ROW = 8
 """Passes of one resource before it waits for the others again: more than any life needs to get on its way."""
 
@@ -30,6 +32,12 @@ class Passes:
         self._bell = asyncio.Event()
         self._ended = asyncio.Event()
         self._draining = False
+        self.begun = 0
+        """How many there were so far."""
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._since)
 
     def ask(self, uid: str, now: float) -> None:
         """Ask for a pass; during a pass of the same, for another one after it."""
@@ -82,15 +90,17 @@ class Passes:
             uid = self._ready.popleft()
             if self._since.pop(uid, None) is not None:
                 self._under_way[uid] = monotonic()
+                self.begun += 1
                 if uid in self._going_on:
                     self._going_on.discard(uid)
                 else:
                     self._row.pop(uid, None)
                 return uid
 
-    def end(self, uid: str) -> bool:
+    def end(self, uid: str, now: float) -> bool:
         """Its pass is over; whether another one was asked for meanwhile."""
-        self._under_way.pop(uid, None)
+        if (began := self._under_way.pop(uid, None)) is not None:
+            PASS_SECONDS.observe(max(0.0, now - began))
         self._ended.set()
         again = uid in self._again
         self._again.discard(uid)

@@ -47,7 +47,8 @@ class Switchboard:
     """All keepers together, for whoever rings all of them.
 
     `look` reads one connection past every cache, for a resource that would take another one in its absence, and `used`
-    is told when the number of resources that use a connection changed. Nothing is handed on before `begin`.
+    is told when the number of resources that use a connection changed. `seen` hears of all that the doors bring.
+    Nothing is handed on before `begin`.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Switchboard:
         look: Callable[[Place], Awaitable[None]],
         used: Callable[[Place], None],
         source_changed: Callable[[SourceKind, str, str], None],
+        seen: Callable[[str | None, Mapping[str, Any]], None] = lambda *_: None,
     ) -> None:
         self._clock = clock
         self._known = known
         self._nowhere = nowhere
         self._used = used
         self._source_changed = source_changed
+        self._seen = seen
         self._keepers: dict[Place, Keeper] = {}
         self._at: dict[str, Keeper] = {}
         self._choices: dict[str, Choice] = {}
@@ -81,6 +84,7 @@ class Switchboard:
     def see(self, event_type: str | None, body: Mapping[str, Any]) -> None:
         """A watch event, or an object of a listing (type None)."""
         self._last_event = self._clock.monotonic()
+        self._seen(event_type, body)
         uid = body["metadata"]["uid"]
         at = self._at.get(uid)
         if event_type == "DELETED":

@@ -6,7 +6,7 @@ Used by the reconciler alone. The wording is the ladder's; when usage may be wri
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -67,13 +67,24 @@ class Pace:
 
 
 class Scribe:
-    """Writes status through the writer, and Events where a person should know."""
+    """Writes status through the writer, and Events where a person should know.
 
-    def __init__(self, kind: External, writer: Writer, events: Events, pace: Pace) -> None:
+    `wrote` hears of each status that was written: what was stored before, and the object as it is stored now.
+    """
+
+    def __init__(
+        self,
+        kind: External,
+        writer: Writer,
+        events: Events,
+        pace: Pace,
+        wrote: Callable[[Mapping[str, Any], Mapping[str, Any]], None] = lambda *_: None,
+    ) -> None:
         self._kind = kind
         self._writer = writer
         self._events = events
         self._pace = pace
+        self._wrote = wrote
 
     async def write(self, cell: Cell, view: View, report: Report | None) -> float | None:
         """Write what changed, if anything did; answers when to come again if the write must wait its turn.
@@ -117,6 +128,7 @@ class Scribe:
                 self.refused(cell, again)
                 raise ClusterUnreachable(str(again)) from again
         cell.body = body
+        self._wrote(before, body)
 
     def _tell(self, view: View, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         for news in of_change(view, before, after):

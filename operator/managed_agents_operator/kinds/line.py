@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from managed_agents_operator.api.connection import ConnectionSpec
 from managed_agents_operator.claude.client import Client
-from managed_agents_operator.claude.quota import Bucket, Budget
+from managed_agents_operator.claude.quota import Budget
 from managed_agents_operator.engine.cell import Clock
 from managed_agents_operator.engine.cells import Cells
 from managed_agents_operator.engine.crew import Crew
@@ -22,6 +22,7 @@ from managed_agents_operator.engine.faring import Fare
 from managed_agents_operator.engine.keeper import Keeper
 from managed_agents_operator.engine.ports import Sources, Writer
 from managed_agents_operator.kinds.circuit import Circuit
+from managed_agents_operator.kinds.gauges import Gauges, of_calls, of_keeper, of_sweeps
 from managed_agents_operator.kinds.observatory import Bells, Observatory
 from managed_agents_operator.kinds.searches import Searches
 from managed_agents_operator.kinds.session import SessionKind
@@ -29,7 +30,6 @@ from managed_agents_operator.kinds.standing import Standing
 from managed_agents_operator.kinds.sweeps import Sweeps
 from managed_agents_operator.kinds.tidings import Tidings
 from managed_agents_operator.kinds.uploads import Uploads
-from managed_agents_operator.telemetry import CIRCUIT, OLDEST_WAIT, PASSES, QUOTA, WAITING
 
 LASTING_SECONDS = 30.0
 """How long an outage lasts before the connection tells of it."""
@@ -96,7 +96,6 @@ class Line:
         """
         clock, ring = around.clock, keeper.ring
         self._around = around
-        self._name = name
         self._spec = spec
         self.keeper = keeper
         self._on_change = on_change
@@ -133,20 +132,14 @@ class Line:
         )
         Tidings(self.client.health, self._turned, clock.monotonic)
         self.sweeps = Sweeps(self.client, self._circuit, seen, roll, clock.monotonic, keeper.first_sweep_over)
+        calls = of_calls(self.client.health, self._circuit, self.budget)
+        self._gauges = Gauges(name, *of_keeper(keeper), *calls, *of_sweeps(self.sweeps))
 
     async def open(self) -> Self:
         """Make connections possible."""
         await self.client.__aenter__()
-        self._show("creates", self.budget.creates)
-        self._show("requests", self.budget.requests)
-        PASSES.follow(lambda: self.keeper.passes, connection=self._name)
-        CIRCUIT.follow(lambda: float(self._circuit.failure is not None), connection=self._name)
+        self._gauges.show()
         return self
-
-    def _show(self, budget: str, bucket: Bucket) -> None:
-        QUOTA.follow(lambda: bucket.remaining, connection=self._name, budget=budget)
-        WAITING.follow(lambda: bucket.waiting[0], connection=self._name, budget=budget)
-        OLDEST_WAIT.follow(lambda: bucket.waiting[1], connection=self._name, budget=budget)
 
     async def run(self) -> None:
         """Keep its resources until cancelled; what raises is a bug."""
@@ -159,11 +152,7 @@ class Line:
         """End what is under way."""
         await self._searches.close()
         await self._uploads.close()
-        for metric in (QUOTA, WAITING, OLDEST_WAIT):
-            metric.drop(connection=self._name, budget="creates")
-            metric.drop(connection=self._name, budget="requests")
-        PASSES.drop(connection=self._name)
-        CIRCUIT.drop(connection=self._name)
+        self._gauges.hide()
         await self.client.__aexit__(None, None, None)
 
     def configure(self, spec: ConnectionSpec) -> None:

@@ -6,7 +6,8 @@ held comes out. Of one that is held nothing is concluded, until so many are back
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 FEW = 5
 """So many may go missing within one sweep, however few there are."""
@@ -68,3 +69,9 @@ class Losses:
 
     def _too_many(self, count: int) -> bool:
         return count > FEW and count > SHARE * len(self._living)
+
+
+def told(status: Mapping[str, Any]) -> bool:
+    """Whether a status says that its session is lost."""
+    conditions = status.get("conditions") or ()
+    return any(one.get("type") == "Ready" and one.get("reason") == "Lost" for one in conditions)

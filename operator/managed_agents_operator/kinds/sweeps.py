@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any
 
 from managed_agents_operator.claude.client import Client
 from managed_agents_operator.claude.errors import (
@@ -30,8 +29,10 @@ from managed_agents_operator.engine.crew import Crew
 from managed_agents_operator.engine.errors import Consequence
 from managed_agents_operator.kinds.circuit import Circuit
 from managed_agents_operator.kinds.errors import failure
+from managed_agents_operator.kinds.losses import told
 from managed_agents_operator.kinds.observatory import Observatory
 from managed_agents_operator.kinds.roster import Roster
+from managed_agents_operator.kinds.rounds import Rounds
 from managed_agents_operator.kinds.survey import LIVING, Survey, Way, rest, way
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Sweeps:
         self._calls = dict.fromkeys((Priority.FULL_SWEEP, Priority.HOT_SWEEP), 0)
         self._wakes = {which: asyncio.Event() for which in (Priority.FULL_SWEEP, Priority.HOT_SWEEP)}
         self._moved = dict.fromkeys((Priority.FULL_SWEEP, Priority.HOT_SWEEP), monotonic())
+        self.rounds = Rounds(monotonic)
 
     @property
     def refused(self) -> str | None:
@@ -82,6 +84,11 @@ class Sweeps:
         if self._client.budget is not None and self._client.budget.requests.paused_until is not None:
             self._moved = dict.fromkeys(self._moved, now)
         return max(0.0, now - min(self._moved.values()))
+
+    @property
+    def orphans(self) -> int:
+        """How many sessions of nobody the last whole listing showed."""
+        return len(self._orphans)
 
     async def run(self, hot_seconds: float, full_seconds: float) -> None:
         """Sweep until cancelled; failures slow it down and never end it."""
@@ -102,6 +109,7 @@ class Sweeps:
             try:
                 await sweep()
             except ClaudeError as error:
+                self.rounds.failed(which)
                 trouble = failure(error, self._monotonic())
                 self._circuit.failed(trouble, "sweep")
                 if which is Priority.FULL_SWEEP and isinstance(error, Refused) and not isinstance(error, RateLimited):
@@ -115,9 +123,11 @@ class Sweeps:
                 wait, pause = pause, min(pause * 2, max(seconds, LONGEST_PAUSE))
             except Exception:
                 # A server may answer anything, and what one of them answers is no reason to end for all others.
+                self.rounds.failed(which)
                 log.exception("a sweep failed")
                 wait, pause = pause, min(pause * 2, max(seconds, LONGEST_PAUSE))
             else:
+                self.rounds.done(which, began)
                 took, budget = self._monotonic() - began, self._client.budget
                 share = None if budget is None else budget.requests.for_sweeps
                 wait, pause = rest(seconds, self._calls[which], took, share), FIRST_PAUSE
@@ -177,7 +187,7 @@ class Sweeps:
     def _living(self) -> set[str]:
         """Those that live as far as anybody knows: one that was told to be lost goes missing no more."""
         tracked = self._roster.tracked()
-        return {id for id in self._roster.living() if not _lost(tracked[id])}
+        return {id for id in self._roster.living() if not told(tracked[id])}
 
     async def _turn(self, priority: Priority) -> float:
         """Waits for a place in the budget; answers when it was given."""
@@ -246,8 +256,3 @@ async def _woken(wake: asyncio.Event, seconds: float) -> bool:
         return False
     wake.clear()
     return True
-
-
-def _lost(status: Mapping[str, Any]) -> bool:
-    conditions = status.get("conditions") or ()
-    return any(one.get("type") == "Ready" and one.get("reason") == "Lost" for one in conditions)

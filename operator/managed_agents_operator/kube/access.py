@@ -32,8 +32,8 @@ from yarl import URL
 from managed_agents_operator import __version__
 from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone
 from managed_agents_operator.kube.answers import Expired, failure, parsed
+from managed_agents_operator.kube.requests import Request
 from managed_agents_operator.settings import WrongSettings
-from managed_agents_operator.telemetry import CLUSTER_BYTES, CLUSTER_CALLS
 
 FIELD_MANAGER = "managed-agents-operator"
 JSON = "application/json"
@@ -201,10 +201,9 @@ class Cluster:
     async def _ask(self, method: str, path: str, ask: dict[str, Any]) -> tuple[int, bytes]:
         if (data := ask["data"]) is not None and len(data) > _LARGE:
             ask = {**ask, "data": io.BytesIO(data)}
-        async with self._answer(self._calls, method, path, **ask) as response:
+        async with Request(method, path, data) as request, self._answer(self._calls, method, path, **ask) as response:
             content = await response.read()
-        CLUSTER_CALLS.inc(method=method, status=str(response.status))
-        CLUSTER_BYTES.inc(len(data or b""), method=method)
+            request.status = response.status
         return response.status, content
 
     async def stream(

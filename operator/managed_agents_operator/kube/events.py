@@ -91,7 +91,7 @@ class Events:
             self._pulse.wanted()
             self._told[what] = self._clock()
         except asyncio.QueueFull:
-            EVENTS.inc(outcome="dropped")
+            EVENTS.labels("dropped").inc()
 
     async def run(self) -> None:
         """Writes what is queued, until cancelled."""
@@ -107,9 +107,9 @@ class Events:
                     params={"fieldManager": FIELD_MANAGER},
                     body=self._body(event),
                 )
-                EVENTS.inc(outcome="written")
+                EVENTS.labels("written").inc()
             except ClusterError as e:
-                EVENTS.inc(outcome="failed")
+                EVENTS.labels("failed").inc()
                 self._complain(e)
             finally:
                 self._queue.task_done()

@@ -137,5 +137,7 @@ def _shown(check: Check) -> dict[str, object]:
     return {name: round(value, 1) if isinstance(value, float) else value for name, value in fields.items()}
 
 
-async def _metrics(_: web.Request) -> web.Response:
-    return web.Response(text=exposition(), content_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
+async def _metrics(request: web.Request) -> web.Response:
+    body, content_type = exposition(",".join(request.headers.getall("Accept", [])))
+    headers = {"Content-Type": content_type, "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=body, headers=headers)
