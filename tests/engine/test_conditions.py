@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.views import WALL
 
-from managed_agents_operator.engine.conditions import FINISHED, MESSAGE_LIMIT, READY, STOPS, SYNCED, conditions, find
+from managed_agents_operator.engine.conditions import (
+    FINISHED,
+    IN_SYNC,
+    MESSAGE_LIMIT,
+    NO_MATTER,
+    READY,
+    STOPS,
+    SYNCED,
+    UNDER_WAY,
+    conditions,
+    find,
+    lagging,
+)
 from managed_agents_operator.engine.verdict import Report
 
 LATER = WALL + timedelta(minutes=5)
@@ -50,7 +62,17 @@ ROWS = [
     (
         "a change that fails says nothing of Ready",
         [IDLE, Report(None, "", "UpdateRefused", "no")],
-        {"Ready": "True Idle", "Synced": "False UpdateRefused"},
+        {"Ready": "True Idle", "Synced": "False UpdateRefused", "Stalled": "True UpdateRefused"},
+    ),
+    (
+        "a spec that is not carried out yet is no Current resource for kstatus, however ready the session is",
+        [IDLE, Report(None, "", "NotIdle", "later")],
+        {"Ready": "True Idle", "Synced": "False NotIdle", "Reconciling": "True NotIdle"},
+    ),
+    (
+        "an end that was wished for is one, whatever became of the session then",
+        [Report("Archived", "", "RemoteDeleted", "")],
+        {"Ready": "True Archived", "Synced": "False RemoteDeleted"},
     ),
     (
         "what is stalled stays so while something else is said",
@@ -107,12 +129,27 @@ def test_saying_the_same_again_changes_nothing(before, report, finished):
 
 
 @given(st.lists(REPORTS, max_size=4), REPORTS)
-def test_ready_is_never_both(before, report):
-    rows = _told(conditions(_after(*before), report, None, 1, WALL))
-    ready = rows.get("Ready", "True")
-    assert not ({"Reconciling", "Stalled"} <= rows.keys())
-    if ready.startswith("True"):
-        assert not ({"Reconciling", "Stalled"} & rows.keys())
+def test_what_kstatus_reads_follows_from_ready_and_synced(before, report):
+    """Never both. All is well: neither. Something is wrong or missing: one of them, in the words of what is wrong."""
+    rows = conditions(_after(*before), report, None, 1, WALL)
+    told = {c.type: c for c in rows}
+    effects = told.keys() & {"Reconciling", "Stalled"}
+    assert len(effects) <= 1
+    ready, synced = told.get("Ready"), told.get("Synced")
+    if ready is None:
+        assert not effects
+        return
+    decides = ready if ready.status == "False" or synced is None else synced
+    fine = (*IN_SYNC, *NO_MATTER, "Suspended")
+    assert bool(effects) == (decides.status == "False" and decides.reason not in fine)
+    for effect in effects:
+        assert (told[effect].reason, told[effect].message) == (decides.reason, decides.message)
+
+
+def test_a_reason_means_the_same_whichever_condition_has_it():
+    assert set(UNDER_WAY) <= SYNCED.keys()
+    for reason in set(SYNCED) & set(READY) - {"Suspended"}:
+        assert lagging(reason) == READY[reason].effect, f"{reason} means the same in both"
 
 
 @pytest.mark.parametrize("table", [READY, SYNCED, FINISHED])

@@ -1,8 +1,9 @@
 """The conditions of a resource and every reason they may carry: the one table, and how it is written down.
 
 `status.conclude` calls `conditions`; the field reference and the README are generated from `READY`, `SYNCED` and
-`FINISHED`. Ready is what people wait for, Synced whether the last pass succeeded, Reconciling and Stalled what kstatus
-reads (both present only while True), Finished what scripts wait for.
+`FINISHED`. Ready is what people wait for, Synced whether the last pass succeeded, Finished what scripts wait for.
+Reconciling and Stalled are what kstatus reads, each present only while True: for it a resource is done when its spec
+is carried out, so a spec that a ready session can't be brought to has one of them too.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from managed_agents_operator.engine.verdict import Report
 
 MESSAGE_LIMIT = 1024
 
+Effect = Literal["", "Reconciling", "Stalled"]
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One reason of Ready: the status it comes with, what it does to Reconciling and Stalled, and what it means."""
 
     status: Literal["True", "False"]
-    effect: Literal["", "Reconciling", "Stalled"]
+    effect: Effect
     meaning: str
 
 
@@ -110,6 +113,14 @@ SYNCED: Mapping[str, str] = {
 """Every reason of Synced; the status is True for the first two alone."""
 IN_SYNC = ("Synced", "Observing")
 
+UNDER_WAY = (
+    *("Progressing", "SecretMissing", "Unreachable", "RateLimited", "CallRefused", "PermitExpired"),
+    "NotIdle",
+)
+"""Reasons of a False Synced that pass by themselves, or as soon as what is missing is there."""
+NO_MATTER = ("RemoteDeleted", "Suspended")
+"""Those that hold nothing up. All others wait until a person does something."""
+
 FINISHED: Mapping[str, str] = {
     "EndTurn": "The turn that the initial events started is over.",
     "RetriesExhausted": "It ended because errors used up all retries.",
@@ -172,9 +183,28 @@ def conditions(
         out.append(("Synced", synced.status, synced.reason, synced.message))
     if finished is not None:
         out.append(("Finished", "False" if finished == "Running" else "True", finished, said(FINISHED[finished])))
-    if out and out[0][0] == "Ready" and (reason := READY.get(out[0][2])) and reason.effect:
-        out.append((reason.effect, "True", out[0][2], out[0][3]))
+    told = {row[0]: row for row in out}
+    if (row := _behind(told.get("Ready"), told.get("Synced"))) is not None:
+        out.append(row)
     return tuple(_stamped(find(before, row[0]), row, generation, now) for row in out)
+
+
+def _behind(ready: Row | None, synced: Row | None) -> Row | None:
+    """Reconciling or Stalled, in the words of the condition that it follows from."""
+    reason = READY.get(ready[2]) if ready is not None else None
+    if ready is None or reason is None:
+        return None
+    if reason.status == "False" or synced is None:
+        return (reason.effect, "True", *ready[2:]) if reason.effect else None
+    effect = lagging(synced[2])
+    return (effect, "True", *synced[2:]) if effect else None
+
+
+def lagging(synced: str) -> Effect:
+    """What a reason of Synced does to Reconciling and Stalled while Ready is True; a False Ready decides itself."""
+    if synced in IN_SYNC or synced in NO_MATTER:
+        return ""
+    return "Reconciling" if synced in UNDER_WAY else "Stalled"
 
 
 def _stamped(before: Condition | None, row: Row, generation: int, now: datetime) -> Condition:
@@ -193,7 +223,7 @@ def _stamped(before: Condition | None, row: Row, generation: int, now: datetime)
 def markdown() -> str:
     """The section of the field reference: every condition and every reason it may carry."""
     ready = [f"| `{name}` | {r.status} | {r.effect} | {r.meaning} |" for name, r in READY.items()]
-    synced = [f"| `{name}` | {name in IN_SYNC} | {meaning} |" for name, meaning in SYNCED.items()]
+    synced = [f"| `{name}` | {name in IN_SYNC} | {lagging(name)} | {meaning} |" for name, meaning in SYNCED.items()]
     finished = [f"| `{name}` | {name != 'Running'} | {meaning} |" for name, meaning in FINISHED.items()]
     return "\n".join(
         [
@@ -206,10 +236,11 @@ def markdown() -> str:
             "|---|---|---|---|",
             *ready,
             "",
-            "**Synced**: whether the last pass succeeded and the session equals the spec.",
+            "**Synced**: whether the last pass succeeded and the session equals the spec. While Ready is True, what",
+            "comes with a False Synced is `Reconciling` or `Stalled`; while Ready is False, what comes with Ready.",
             "",
-            "| Reason | Synced | Meaning |",
-            "|---|---|---|",
+            "| Reason | Synced | With | Meaning |",
+            "|---|---|---|---|",
             *synced,
             "",
             "**Finished**: whether the turn that spec.initialEvents started is over; present once they were sent.",

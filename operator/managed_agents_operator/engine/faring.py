@@ -1,6 +1,7 @@
 """What is said of a connection: the status of Connections and ClusterConnections, from how their calls fare.
 
-Pure; `connections` writes it. The reasons of their one condition stand in `FARES`, and the field reference shows them.
+Pure; `connections` writes it. The reasons of Ready stand in `FARES`, and the field reference shows them; Reconciling and
+Stalled follow from it, for kstatus, and are there only while True.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from managed_agents_operator.api.base import Condition
 from managed_agents_operator.engine.errors import Consequence, Failure
@@ -27,6 +28,8 @@ FARES: Mapping[str, str] = {
     "Deleting": "It is being deleted, and goes once no Session uses it.",
 }
 """Every reason of Ready; it is True for the first alone."""
+UNDER_WAY = frozenset({"Pending", "Unreachable", "Deleting"})
+"""Those of a False Ready that come with Reconciling. The others come with Stalled: a person has to do something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,10 @@ class Facts:
 def status(before: Mapping[str, Any], facts: Facts, now: datetime) -> dict[str, Any]:
     """The next status; equal to `before` where nothing changed."""
     reason, message = _ready(facts)
-    holds = "True" if reason == "Connected" else "False"
-    was = next((Condition.model_validate(c) for c in before.get("conditions") or () if c["type"] == "Ready"), None)
-    at = was.last_transition_time if was is not None and was.status == holds else now.astimezone(UTC)
-    ready = Condition(
-        type="Ready",
-        status=holds,
-        reason=reason,
-        message=message,
-        observed_generation=facts.generation,
-        last_transition_time=at.replace(microsecond=0),
-    )
+    was = tuple(Condition.model_validate(c) for c in before.get("conditions") or ())
+    rows = {"Ready": "True" if reason == "Connected" else "False"}
+    if effect := effect_of(reason):
+        rows[effect] = "True"
     workspace = (facts.fare.workspace if facts.fare else None) or before.get("workspaceId")
     return {
         **{k: v for k, v in before.items() if k not in ("workspaceId", "circuit")},
@@ -74,8 +70,31 @@ def status(before: Mapping[str, Any], facts: Facts, now: datetime) -> dict[str, 
         **({"workspaceId": workspace} if workspace else {}),
         "sessions": facts.sessions,
         **({"circuit": "Open" if facts.fare.failure else "Closed"} if facts.fare else {}),
-        "conditions": [ready.model_dump(mode="json", by_alias=True, exclude_none=True)],
+        "conditions": [
+            Condition(
+                type=type_,
+                status=holds,
+                reason=reason,
+                message=message,
+                observed_generation=facts.generation,
+                last_transition_time=_since(was, type_, holds, now),
+            ).model_dump(mode="json", by_alias=True, exclude_none=True)
+            for type_, holds in rows.items()
+        ],
     }
+
+
+def effect_of(reason: str) -> Literal["", "Reconciling", "Stalled"]:
+    """The condition that is True with this reason of Ready; none where all is well."""
+    if reason == "Connected":
+        return ""
+    return "Reconciling" if reason in UNDER_WAY else "Stalled"
+
+
+def _since(was: tuple[Condition, ...], type_: str, status: str, now: datetime) -> datetime:
+    """When a condition took this status."""
+    same = (one for one in was if (one.type, one.status) == (type_, status))
+    return next((one.last_transition_time for one in same), now.astimezone(UTC).replace(microsecond=0))
 
 
 def _ready(facts: Facts) -> tuple[str, str]:
@@ -124,6 +143,9 @@ def _reason(status: Mapping[str, Any]) -> tuple[str, str]:
 
 def markdown() -> str:
     """The section of the field reference about these reasons."""
-    rows = [f"| `{name}` | {name == 'Connected'} | {meaning} |" for name, meaning in FARES.items()]
-    head = "**Ready** of Connections and ClusterConnections: whether calls can be made with it."
-    return "\n".join([head, "", "| Reason | Ready | Meaning |", "|---|---|---|", *rows])
+    rows = [f"| `{name}` | {name == 'Connected'} | {effect_of(name)} | {meaning} |" for name, meaning in FARES.items()]
+    head = [
+        "**Ready** of Connections and ClusterConnections: whether calls can be made with it. With it come `Reconciling`",
+        "or `Stalled`, each present only while True.",
+    ]
+    return "\n".join([*head, "", "| Reason | Ready | With | Meaning |", "|---|---|---|---|", *rows])
