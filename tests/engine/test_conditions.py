@@ -143,7 +143,19 @@ def test_what_kstatus_reads_follows_from_ready_and_synced(before, report):
     fine = (*IN_SYNC, *NO_MATTER, "Suspended")
     assert bool(effects) == (decides.status == "False" and decides.reason not in fine)
     for effect in effects:
-        assert (told[effect].reason, told[effect].message) == (decides.reason, decides.message)
+        assert told[effect].reason == decides.reason
+        assert told[effect].message in {decides.message, synced.message if synced else decides.message}
+
+
+def test_what_kstatus_shows_names_what_is_waited_for():
+    """Of a resource in progress nothing but this one message is shown by Flux."""
+    rows = _after(Report("Pending", "before a Secret is there", "SecretMissing", "Secret team/gh is not there"))
+    assert (find(rows, "Reconciling").reason, find(rows, "Reconciling").message) == (
+        "Pending",
+        "Secret team/gh is not there",
+    )
+    working = _after(Report("Creating", "it is being made", "Progressing", "it is being brought to the spec"))
+    assert find(working, "Reconciling").message == "it is being made"
 
 
 def test_a_reason_means_the_same_whichever_condition_has_it():

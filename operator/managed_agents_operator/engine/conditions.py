@@ -190,14 +190,19 @@ def conditions(
 
 
 def _behind(ready: Row | None, synced: Row | None) -> Row | None:
-    """Reconciling or Stalled, in the words of the condition that it follows from."""
+    """Reconciling or Stalled: under the reason of what it follows from, and in words that say what holds it up."""
     reason = READY.get(ready[2]) if ready is not None else None
     if ready is None or reason is None:
         return None
-    if reason.status == "False" or synced is None:
-        return (reason.effect, "True", *ready[2:]) if reason.effect else None
-    effect = lagging(synced[2])
-    return (effect, "True", *synced[2:]) if effect else None
+    if reason.status == "True" and synced is not None:
+        effect = lagging(synced[2])
+        return (effect, "True", *synced[2:]) if effect else None
+    if not reason.effect:
+        return None
+    message = ready[3]
+    if reason.effect == "Reconciling" and synced is not None and synced[2] not in (*IN_SYNC, "Progressing", "Stalled"):
+        message = synced[3]
+    return reason.effect, "True", ready[2], message
 
 
 def lagging(synced: str) -> Effect:

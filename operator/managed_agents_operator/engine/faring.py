@@ -1,7 +1,7 @@
 """What is said of a connection: the status of Connections and ClusterConnections, from how their calls fare.
 
-Pure; `connections` writes it. The reasons of Ready stand in `FARES`, and the field reference shows them; Reconciling and
-Stalled follow from it, for kstatus, and are there only while True.
+Pure; `connections` writes it. The reasons of Ready stand in `FARES`, and the field reference shows them; Reconciling
+and Stalled follow from it, for kstatus, and are there only while True.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def markdown() -> str:
     """The section of the field reference about these reasons."""
     rows = [f"| `{name}` | {name == 'Connected'} | {effect_of(name)} | {meaning} |" for name, meaning in FARES.items()]
     head = [
-        "**Ready** of Connections and ClusterConnections: whether calls can be made with it. With it come `Reconciling`",
-        "or `Stalled`, each present only while True.",
+        "**Ready** of Connections and ClusterConnections: whether calls can be made with it. With a False one comes",
+        "`Reconciling` or `Stalled`, each present only while True.",
     ]
     return "\n".join([*head, "", "| Reason | Ready | With | Meaning |", "|---|---|---|---|", *rows])
