@@ -250,7 +250,7 @@ def test_what_people_and_tools_wait_for(world):
     [(_, wrong), (_, waits), (_, edited)] = kstatus([bodies[name] for name in ("w-wrong", "w-waits", "w-edited")])
     assert "mend spec.agent.id" in wrong
     assert "Secret default/later" in waits
-    assert "the change of title" in edited
+    assert "mend spec.title" in edited
 
     world.control.modes(**modes)
     world.control.behaviour(**behaviour)

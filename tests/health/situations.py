@@ -178,7 +178,7 @@ SESSIONS: dict[str, View] = {
     "suspended before it was made": view(resource(wish=spec(suspend=True))),
     "a title is on its way": view(living(wish=spec(title="new"), generation=2), remote=remote()),
     "a title waits until it is idle": _titled("NotIdle", "spec.title waits until the session is idle", state="running"),
-    "a title is refused": _titled("UpdateRefused", "the API refused the change: too long; mend spec.title"),
+    "a title is refused": _titled("UpdateRefused", "the API refused the change of title: too long; mend spec.title"),
     "a title is not kept": _titled("NotKept", "the API accepted spec.title and did not keep it"),
     "a title has to wait": _waits(LATER),
     "a title in an outage": _waits(OUTAGE),
