@@ -108,6 +108,10 @@ lint: setup ## Check format, style, types, layers and that generated files are c
 crds: setup ## Write crds/, its copy in deploy/base/ and the tables in deploy/README.md from the models
 	@$(BIN)/managed-agents-operator crds
 
+.PHONY: argocd
+argocd: setup ## Write deploy/argocd/argocd-cm.yaml from its Lua, and the statuses that the tests show it
+	@$(BIN)/python -m tests.health
+
 .PHONY: lock
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/$(PIN) pyproject.toml --extra local --extra kubectl --group dev --output-file $(LOCK)

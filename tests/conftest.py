@@ -9,6 +9,10 @@ from hypothesis import settings
 
 # pytest --hypothesis-profile=nightly: as many stories and values as a night has room for.
 settings.register_profile("nightly", max_examples=20_000, deadline=None)
+# How long one value takes says how busy the machine is. In CI there is no deadline anyway.
+settings.register_profile("timeless", deadline=None)
+if settings.get_current_profile_name() == "default":
+    settings.load_profile("timeless")
 
 SETTLE_SECONDS = 10
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tests.toolbox.tools import tool
 
-from managed_agents_operator.engine.conditions import READY
+from managed_agents_operator.api.reasons.ready import READY
 from managed_agents_operator.telemetry import METRICS, PREFIX
 
 RULES = Path(__file__).parents[1] / "deploy/monitoring/prometheus-rules.yaml"

@@ -80,7 +80,9 @@ def test_what_the_api_refuses_is_told_with_its_field_and_tried_once(scene):
     scene.settled("tools")
     mark = scene.mark()
     scene.apply(scene.session("tools", **agent(tools=[TOOLSET])))
-    assert "docs" in scene.wait("tools", "UpdateRefused", "Synced")
+    said = scene.wait("tools", "UpdateRefused", "Synced")
+    assert "docs" in said
+    assert said.endswith("; mend spec.agent.overrides.tools")
     scene.sweeps(3)
     assert scene.steps(since=mark) == ["update"]
     assert scene.condition("tools", "Ready")["status"] == "True"

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.views import WALL
 
-from managed_agents_operator.engine.conditions import FINISHED, MESSAGE_LIMIT, READY, STOPS, SYNCED, conditions, find
+from managed_agents_operator.api.reasons.ready import READY
+from managed_agents_operator.api.reasons.synced import FINISHED, IN_SYNC, SYNCED
+from managed_agents_operator.engine.conditions import MESSAGE_LIMIT, STOPS, conditions, find
 from managed_agents_operator.engine.verdict import Report
 
 LATER = WALL + timedelta(minutes=5)
@@ -50,7 +52,17 @@ ROWS = [
     (
         "a change that fails says nothing of Ready",
         [IDLE, Report(None, "", "UpdateRefused", "no")],
-        {"Ready": "True Idle", "Synced": "False UpdateRefused"},
+        {"Ready": "True Idle", "Synced": "False UpdateRefused", "Stalled": "True UpdateRefused"},
+    ),
+    (
+        "a spec that is not carried out yet is no Current resource for kstatus, however ready the session is",
+        [IDLE, Report(None, "", "NotIdle", "later")],
+        {"Ready": "True Idle", "Synced": "False NotIdle", "Reconciling": "True NotIdle"},
+    ),
+    (
+        "an end that was wished for is one, whatever became of the session then",
+        [Report("Archived", "", "RemoteDeleted", "")],
+        {"Ready": "True Archived", "Synced": "False RemoteDeleted"},
     ),
     (
         "what is stalled stays so while something else is said",
@@ -107,12 +119,38 @@ def test_saying_the_same_again_changes_nothing(before, report, finished):
 
 
 @given(st.lists(REPORTS, max_size=4), REPORTS)
-def test_ready_is_never_both(before, report):
-    rows = _told(conditions(_after(*before), report, None, 1, WALL))
-    ready = rows.get("Ready", "True")
-    assert not ({"Reconciling", "Stalled"} <= rows.keys())
-    if ready.startswith("True"):
-        assert not ({"Reconciling", "Stalled"} & rows.keys())
+def test_what_kstatus_reads_follows_from_ready_and_synced(before, report):
+    """Never both. All is well: neither. Something is wrong or missing: one of them, in the words of what is wrong."""
+    rows = conditions(_after(*before), report, None, 1, WALL)
+    told = {c.type: c for c in rows}
+    effects = told.keys() & {"Reconciling", "Stalled"}
+    assert len(effects) <= 1
+    ready, synced = told.get("Ready"), told.get("Synced")
+    if ready is None:
+        assert not effects
+        return
+    decides = ready if ready.status == "False" or synced is None else synced
+    fine = (*IN_SYNC, "RemoteDeleted", "Suspended")
+    assert bool(effects) == (decides.status == "False" and decides.reason not in fine)
+    for effect in effects:
+        assert told[effect].reason == decides.reason
+        assert told[effect].message in {decides.message, synced.message if synced else decides.message}
+
+
+def test_what_kstatus_shows_names_what_is_waited_for():
+    """Of a resource in progress nothing but this one message is shown by Flux."""
+    rows = _after(Report("Pending", "before a Secret is there", "SecretMissing", "Secret team/gh is not there"))
+    assert (find(rows, "Reconciling").reason, find(rows, "Reconciling").message) == (
+        "Pending",
+        "Secret team/gh is not there",
+    )
+    working = _after(Report("Creating", "it is being made", "Progressing", "it is being brought to the spec"))
+    assert find(working, "Reconciling").message == "it is being made"
+
+
+def test_a_reason_means_the_same_whichever_condition_has_it():
+    for reason in set(SYNCED) & set(READY) - {"Suspended"}:
+        assert SYNCED[reason].effect == READY[reason].effect, f"{reason} means the same in both"
 
 
 @pytest.mark.parametrize("table", [READY, SYNCED, FINISHED])

@@ -189,7 +189,7 @@ class Stage:
         return self.kinds[kind].objects[namespace, name]["status"]
 
     def ready(self, **which):
-        [condition] = self.status(**which)["conditions"]
+        [condition] = [c for c in self.status(**which)["conditions"] if c["type"] == "Ready"]
         return condition["reason"]
 
     def finalizers(self):
@@ -246,8 +246,9 @@ async def test_without_a_key_that_can_be_sent_there_is_no_line_and_it_says_what_
     stage.own()
     await stage.begin()
     assert stage.lines == {}, why
-    [condition] = stage.status()["conditions"]
-    assert condition["reason"] == "KeyMissing"
+    condition, stalled = stage.status()["conditions"]
+    assert (condition["type"], condition["reason"]) == ("Ready", "KeyMissing")
+    assert (stalled["type"], stalled["reason"], stalled["message"]) == ("Stalled", "KeyMissing", condition["message"])
     assert said in condition["message"]
     assert "two words" not in condition["message"]
     stage.session()

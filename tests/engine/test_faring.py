@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from managed_agents_operator.api.reasons.fares import FARES
 from managed_agents_operator.engine.errors import Consequence, Failure
-from managed_agents_operator.engine.faring import FARES, Facts, Fare, another_workspace, status, told
+from managed_agents_operator.engine.faring import Facts, Fare, another_workspace, status, told
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 5, tzinfo=UTC)
 WELL = Facts(3, deleting=False, sessions=2, keyless=None, wanted_workspace=None, fare=Fare("wrkspc_1", called=True))
@@ -33,10 +34,13 @@ ROWS = [
 @pytest.mark.parametrize(("facts", "reason", "circuit", "why"), ROWS, ids=[row[-1] for row in ROWS])
 def test_what_it_says(facts, reason, circuit, why):
     after = status({}, facts, NOW)
-    [ready] = after["conditions"]
+    ready, *behind = after["conditions"]
     assert (ready["reason"], ready["status"]) == (reason, "True" if reason == "Connected" else "False"), why
     assert after.get("circuit") == circuit
     assert (after["sessions"], after["observedGeneration"], ready["observedGeneration"]) == (2, 3, 3)
+    effects = {"Connected": [], "Pending": ["Reconciling"], "Unreachable": ["Reconciling"], "Deleting": ["Reconciling"]}
+    assert [c["type"] for c in behind] == effects.get(reason, ["Stalled"]), "what kstatus reads"
+    assert all(c | {"type": "Ready", "status": ready["status"]} == ready for c in behind), "in the same words"
     assert reason in FARES
     assert status(after, facts, NOW + timedelta(hours=1)) == after, "nothing changes by time alone"
 
@@ -46,6 +50,7 @@ def test_the_time_of_a_transition_moves_with_the_status_alone():
     worse = status(first, replace(WELL, fare=Fare(failure=REFUSED)), NOW + timedelta(minutes=1))
     still = status(worse, replace(WELL, keyless="no"), NOW + timedelta(minutes=2))
     times = [s["conditions"][0]["lastTransitionTime"] for s in (first, worse, still)]
+    assert [c["lastTransitionTime"] for c in still["conditions"]] == [times[2]] * 2
     assert times == ["2026-11-24T12:00:00Z", "2026-11-24T12:01:00Z", "2026-11-24T12:01:00Z"]
     assert worse["workspaceId"] == "wrkspc_1", "what was seen last stays"
 

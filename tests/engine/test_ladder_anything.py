@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.anything import VIEWS, answered
 
-from managed_agents_operator.engine.conditions import READY, SYNCED
+from managed_agents_operator.api.reasons.ready import READY
+from managed_agents_operator.api.reasons.synced import SYNCED
 from managed_agents_operator.engine.ladder import calls, decide
 from managed_agents_operator.engine.looks import (
     ORDERED,

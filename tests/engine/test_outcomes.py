@@ -191,7 +191,7 @@ def test_a_refused_change_of_an_idle_session_is_the_specs_fault():
     kept = _updated(REFUSED)
     assert kept.refusals["title"].reason == "UpdateRefused"
     assert kept.refusals["title"].until == NOW + 600
-    assert REFUSED.message in kept.refusals["title"].message
+    assert kept.refusals["title"].message == f"the API refused the change of title: {REFUSED.message}; mend spec.title"
 
 
 def test_a_refused_change_of_a_running_one_waits_for_idle():

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from tests.kinds.stage import resource
 
+from managed_agents_operator.api.reasons.ready import READY
+from managed_agents_operator.api.reasons.synced import SYNCED
 from managed_agents_operator.claude import errors
 from managed_agents_operator.claude.errors import ClaudeError
-from managed_agents_operator.engine.conditions import READY, SYNCED
 from managed_agents_operator.engine.errors import Consequence, Failure
 from managed_agents_operator.kinds.errors import failure, field_of, refused_spec
 

@@ -160,7 +160,8 @@ class ConnectionStatus(Model):
     """Closed: calls are made. Open: the API refuses the key (401, 402, 403), so that only one call is tried now and
     then, until it is answered. Absent while there is no key."""
     conditions: Annotated[tuple[Condition, ...], list_map("type")] | None = None
-    """Ready: whether the API answers to the key. Each reason has a row under Conditions."""
+    """Ready: whether the API answers to the key. Reconciling, Stalled: present only while it does not, and either that
+    passes by itself or waits for a person. Each reason has a row under Conditions."""
 
 
 class ConnectionMeta(Meta):

@@ -1,8 +1,9 @@
 """The conditions of a resource, as they are written down.
 
 `status.conclude` calls `conditions`; the reasons and what they mean are in `api/reasons`, from which the field
-reference is generated. Ready is what people wait for, Synced whether the last pass succeeded, Reconciling and Stalled
-what kstatus reads (both present only while True), Finished what scripts wait for.
+reference is generated. Ready is what people wait for, Synced whether the last pass succeeded, Finished what scripts
+wait for. Reconciling and Stalled are what kstatus reads, each present only while True: for it a resource is done when
+its spec is carried out, so a spec that a ready session can't be brought to has one of them too.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from typing import Literal
 from managed_agents_operator.api.base import Condition
 from managed_agents_operator.api.reasons.names import FinishedReason, ReadyReason, given
 from managed_agents_operator.api.reasons.ready import READY
-from managed_agents_operator.api.reasons.synced import FINISHED, SYNCED
+from managed_agents_operator.api.reasons.synced import FINISHED, IN_SYNC, SYNCED
 from managed_agents_operator.engine.verdict import Report
 
 MESSAGE_LIMIT = 1024
-
 
 STOPS: Mapping[str, tuple[ReadyReason, FinishedReason | None]] = {
     "end_turn": ("Idle", "EndTurn"),
@@ -71,9 +71,26 @@ def conditions(
         out.append(("Synced", synced.status, synced.reason, synced.message))
     if finished is not None:
         out.append(("Finished", FINISHED[finished].status, finished, said(FINISHED[finished].meaning)))
-    if out and out[0][0] == "Ready" and (reason := given(out[0][2], READY)) and READY[reason].effect:
-        out.append((READY[reason].effect, "True", out[0][2], out[0][3]))
+    told = {row[0]: row for row in out}
+    if (row := _behind(told.get("Ready"), told.get("Synced"))) is not None:
+        out.append(row)
     return tuple(_stamped(find(before, row[0]), row, generation, now) for row in out)
+
+
+def _behind(ready: Row | None, synced: Row | None) -> Row | None:
+    """Reconciling or Stalled: under the reason of what it follows from, and in words that say what holds it up."""
+    if ready is None or (name := given(ready[2], READY)) is None:
+        return None
+    reason, lag = READY[name], given(synced[2], SYNCED) if synced is not None else None
+    if reason.status == "True" and synced is not None and lag is not None:
+        effect = SYNCED[lag].effect
+        return (effect, "True", *synced[2:]) if effect else None
+    if not reason.effect:
+        return None
+    message = ready[3]
+    if reason.effect == "Reconciling" and synced is not None and lag not in (*IN_SYNC, None, "Progressing", "Stalled"):
+        message = synced[3]
+    return reason.effect, "True", ready[2], message
 
 
 def _stamped(before: Condition | None, row: Row, generation: int, now: datetime) -> Condition:
@@ -92,7 +109,7 @@ def _stamped(before: Condition | None, row: Row, generation: int, now: datetime)
 def markdown() -> str:
     """The section of the field reference: every condition and every reason it may carry."""
     ready = [f"| `{name}` | {r.status} | {r.effect} | {r.meaning} |" for name, r in READY.items()]
-    synced = [f"| `{name}` | {r.status} | {r.meaning} |" for name, r in SYNCED.items()]
+    synced = [f"| `{name}` | {r.status} | {r.effect} | {r.meaning} |" for name, r in SYNCED.items()]
     finished = [f"| `{name}` | {r.status} | {r.meaning} |" for name, r in FINISHED.items()]
     return "\n".join(
         [
@@ -105,10 +122,11 @@ def markdown() -> str:
             "|---|---|---|---|",
             *ready,
             "",
-            "**Synced**: whether the last pass succeeded and the session equals the spec.",
+            "**Synced**: whether the last pass succeeded and the session equals the spec. While Ready is True, what",
+            "comes with a False Synced is `Reconciling` or `Stalled`; while Ready is False, what comes with Ready.",
             "",
-            "| Reason | Synced | Meaning |",
-            "|---|---|---|",
+            "| Reason | Synced | With | Meaning |",
+            "|---|---|---|---|",
             *synced,
             "",
             "**Finished**: whether the turn that spec.initialEvents started is over; present once they were sent.",

@@ -1,6 +1,7 @@
 """What is said of a connection: the status of Connections and ClusterConnections, from how their calls fare.
 
-Pure; `connections` writes it. The reasons of their one condition and what they mean are in `api/reasons/fares.py`.
+Pure; `connections` writes it. The reasons of Ready and what they mean are in `api/reasons/fares.py`; Reconciling and
+Stalled follow from it, for kstatus, and are there only while True.
 """
 
 from __future__ import annotations
@@ -44,17 +45,10 @@ class Facts:
 def status(before: Mapping[str, Any], facts: Facts, now: datetime) -> dict[str, Any]:
     """The next status; equal to `before` where nothing changed."""
     reason, message = _ready(facts)
-    holds = FARES[reason].status
-    was = next((Condition.model_validate(c) for c in before.get("conditions") or () if c["type"] == "Ready"), None)
-    at = was.last_transition_time if was is not None and was.status == holds else now.astimezone(UTC)
-    ready = Condition(
-        type="Ready",
-        status=holds,
-        reason=reason,
-        message=message,
-        observed_generation=facts.generation,
-        last_transition_time=at.replace(microsecond=0),
-    )
+    was = tuple(Condition.model_validate(c) for c in before.get("conditions") or ())
+    rows = {"Ready": FARES[reason].status}
+    if effect := FARES[reason].effect:
+        rows[effect] = "True"
     workspace = (facts.fare.workspace if facts.fare else None) or before.get("workspaceId")
     return {
         **{k: v for k, v in before.items() if k not in ("workspaceId", "circuit")},
@@ -62,8 +56,24 @@ def status(before: Mapping[str, Any], facts: Facts, now: datetime) -> dict[str, 
         **({"workspaceId": workspace} if workspace else {}),
         "sessions": facts.sessions,
         **({"circuit": "Open" if facts.fare.failure else "Closed"} if facts.fare else {}),
-        "conditions": [ready.model_dump(mode="json", by_alias=True, exclude_none=True)],
+        "conditions": [
+            Condition(
+                type=type_,
+                status=holds,
+                reason=reason,
+                message=message,
+                observed_generation=facts.generation,
+                last_transition_time=_since(was, type_, holds, now),
+            ).model_dump(mode="json", by_alias=True, exclude_none=True)
+            for type_, holds in rows.items()
+        ],
     }
+
+
+def _since(was: tuple[Condition, ...], type_: str, status: str, now: datetime) -> datetime:
+    """When a condition took this status."""
+    same = (one for one in was if (one.type, one.status) == (type_, status))
+    return next((one.last_transition_time for one in same), now.astimezone(UTC).replace(microsecond=0))
 
 
 def _ready(facts: Facts) -> tuple[FareReason, str]:
@@ -113,6 +123,9 @@ def _reason(status: Mapping[str, Any]) -> tuple[str, str]:
 
 def markdown() -> str:
     """The section of the field reference about these reasons."""
-    rows = [f"| `{name}` | {r.status} | {r.meaning} |" for name, r in FARES.items()]
-    head = "**Ready** of Connections and ClusterConnections: whether calls can be made with it."
-    return "\n".join([head, "", "| Reason | Ready | Meaning |", "|---|---|---|", *rows])
+    rows = [f"| `{name}` | {r.status} | {r.effect} | {r.meaning} |" for name, r in FARES.items()]
+    head = [
+        "**Ready** of Connections and ClusterConnections: whether calls can be made with it. With a False one comes",
+        "`Reconciling` or `Stalled`, each present only while True.",
+    ]
+    return "\n".join([*head, "", "| Reason | Ready | With | Meaning |", "|---|---|---|---|", *rows])

@@ -10,6 +10,7 @@ from typing import Any
 
 from managed_agents_operator.api.reasons.ready import READY
 from managed_agents_operator.engine.claim import digest
+from managed_agents_operator.engine.conditions import said
 from managed_agents_operator.engine.external import Sent
 from managed_agents_operator.engine.looks import Delivery, LookKickoff
 from managed_agents_operator.engine.pauses import doubled
@@ -106,6 +107,8 @@ def _doubtful() -> Rest:
 
 def _refused(v: View) -> Rest:
     refusal, ready = v.memory.refusals.get("kickoff"), v.told("Ready")
-    told = ready.message if ready is not None and ready.reason == "KickoffRefused" else READY["KickoffRefused"].meaning
+    told = said(READY["KickoffRefused"].meaning)
+    if ready is not None and ready.reason == "KickoffRefused":
+        told = ready.message
     message = refusal.message if refusal else told
     return Rest(Report("KickoffRefused", message, "Stalled", "the API refused the initial events"))

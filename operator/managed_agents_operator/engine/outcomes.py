@@ -36,6 +36,9 @@ from managed_agents_operator.engine.verdict import (
 from managed_agents_operator.engine.view import View
 
 Outcome = Remote | Made | Sent | Uploaded | Rotated | Discarded | Absent | Failure
+
+SPEC = {"agent.tools": "spec.agent.overrides.tools", "agent.mcp_servers": "spec.agent.overrides.mcpServers"}
+"""Fields of a session that stand elsewhere in a spec."""
 GOES_ON = Failure(
     Consequence.LATER, "CallRefused", "the API took the call that ends the session, and the session has not ended yet"
 )
@@ -195,7 +198,8 @@ def _update_failed(v: View, memory: Memory, verdict: Mutation, failure: Failure)
         said = f"the change of {fields} was refused while the session works: it is made once the session is idle"
         refusal = Refusal(v.generation, until, "NotIdle", said, idle=True)
     else:
-        said = f"the API refused the change of {fields}: {failure.message}"
+        mend = ", ".join(SPEC.get(field, f"spec.{field}") for field in verdict.changes.fields)
+        said = f"the API refused the change of {fields}: {failure.message.rstrip('.')}; mend {mend}"
         refusal = Refusal(v.generation, until, "UpdateRefused", said)
     return replace(memory, backoff=None, refusals={**memory.refusals, verdict.step: refusal})
 

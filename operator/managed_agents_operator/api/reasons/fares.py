@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from managed_agents_operator.api.reasons.names import FareReason
 from managed_agents_operator.api.reasons.ready import KEY
-from managed_agents_operator.api.reasons.reason import Heals, Reason
+from managed_agents_operator.api.reasons.reason import Effect, Heals, Reason
 
 
-def _bad(meaning: str, remedy: str, heals: Heals = "person") -> Reason:
-    return Reason("False", "", meaning, remedy, heals)
+def _bad(meaning: str, remedy: str, heals: Heals = "person", effect: Effect | None = None) -> Reason:
+    if effect is None:
+        effect = "Stalled" if heals == "person" else "Reconciling"
+    return Reason("False", effect, meaning, remedy, heals)
 
 
 FARES: Mapping[FareReason, Reason] = {
@@ -51,6 +53,7 @@ FARES: Mapping[FareReason, Reason] = {
     "Deleting": _bad(
         "It is being deleted, and goes once no Session uses it.",
         "Delete the Sessions that use it (status.connectionRef of each), or let them end.",
+        effect="Reconciling",
     ),
 }
 """Every reason of Ready; it is True for the first alone."""

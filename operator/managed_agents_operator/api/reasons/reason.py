@@ -14,6 +14,10 @@ HEALS: Mapping[Heals, str] = {"": "", "itself": "by itself", "person": "once tha
 """The same for people: when it clears."""
 
 
+Effect = Literal["", "Reconciling", "Stalled"]
+"""The condition for kstatus that is True with a reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One reason: the status of the condition it comes with, what it means, what to do, and whether it heals.
@@ -23,7 +27,7 @@ class Reason:
     """
 
     status: Literal["True", "False"]
-    effect: Literal["", "Reconciling", "Stalled"]
+    effect: Effect
     meaning: str
     remedy: str
     heals: Heals

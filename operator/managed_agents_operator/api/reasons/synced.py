@@ -6,19 +6,22 @@ from collections.abc import Mapping
 
 from managed_agents_operator.api.reasons.names import FinishedReason, SyncedReason
 from managed_agents_operator.api.reasons.ready import READY
-from managed_agents_operator.api.reasons.reason import Heals, Reason
+from managed_agents_operator.api.reasons.reason import Effect, Heals, Reason
 
 
 def _in_sync(meaning: str) -> Reason:
     return Reason("True", "", meaning, "Nothing.", "")
 
 
-def _not(meaning: str, remedy: str, heals: Heals = "person") -> Reason:
-    return Reason("False", "", meaning, remedy, heals)
+def _not(meaning: str, remedy: str, heals: Heals = "person", effect: Effect | None = None) -> Reason:
+    """What it does to Reconciling and Stalled counts while Ready is True; a False Ready decides itself."""
+    if effect is None:
+        effect = "Stalled" if heals == "person" else "Reconciling"
+    return Reason("False", effect, meaning, remedy, heals)
 
 
 def _as_ready(of: Reason) -> Reason:
-    return _not(of.meaning, of.remedy, of.heals)
+    return _not(of.meaning, of.remedy, of.heals, of.effect)
 
 
 SYNCED: Mapping[SyncedReason, Reason] = {
@@ -28,6 +31,8 @@ SYNCED: Mapping[SyncedReason, Reason] = {
     "SecretMissing": _not(
         "A Secret or ConfigMap, or a key in it, is not there; creating it is enough.",
         "Create what the message names. What is mounted already stays mounted meanwhile.",
+        # As soon as it is there all goes on: for a pipeline it is on its way.
+        effect="Reconciling",
     ),
     "Unreachable": _not(
         "The API can't be reached, or fails. It is tried again with growing pauses.",
@@ -77,7 +82,9 @@ SYNCED: Mapping[SyncedReason, Reason] = {
         "spec.initialEvents is another than what was sent. It is not sent again.",
         "Put spec.initialEvents back; to say more, send the session an event, or make another Session.",
     ),
-    "RemoteDeleted": _not("The session ended and was then deleted.", "Nothing. Delete the resource when done with it."),
+    "RemoteDeleted": _not(
+        "The session ended and was then deleted.", "Nothing. Delete the resource when done with it.", effect=""
+    ),
     "KeyRefused": _as_ready(READY["KeyRefused"]),
     "Forbidden": _as_ready(READY["Forbidden"]),
     "BillingRefused": _as_ready(READY["BillingRefused"]),

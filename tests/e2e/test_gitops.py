@@ -1,0 +1,263 @@
+"""Resources that come out of Git: others' fields stay theirs, nothing differs afterwards, the same again is nothing.
+
+One world for all tests; the samples are applied once, and each test looks at them or at a Session of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.health.kstatus import kstatus
+from tests.health.lua import health
+
+pytestmark = pytest.mark.e2e
+
+SAMPLES = Path(__file__).parents[2] / "deploy" / "samples"
+NAMES = {
+    path: [d["metadata"]["name"] for d in yaml.safe_load_all(path.read_text()) if d["kind"] == "Session"]
+    for path in sorted(SAMPLES.glob("*.yaml"))
+}
+OURS = "managed-agents-operator"
+FLUX = {
+    "labels": {"kustomize.toolkit.fluxcd.io/name": "sessions", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"},
+    "annotations": {"argocd.argoproj.io/tracking-id": "app:managedagents.dev/Session:default/shared-out"},
+}
+TEAM = {"labels": {"cost-center": "1234"}, "annotations": {"team.example.org/owner": "ada"}}
+MEMORY = {"name": "notes", "memoryStore": {"id": "memstore_sample"}}
+FILE = {"name": "numbers", "file": {"fileId": "file_sample", "mountPath": "/data.csv"}}
+
+
+@pytest.fixture(scope="module")
+def world(shared):
+    """The samples, each as far as it comes, and connections of both kinds, as a person applies them."""
+    home = shared.within(shared.world.account.split(":")[-2])
+    shared.apply(
+        shared.secret("key", apiKey=shared.world.simulator.key),
+        home.secret("shared", apiKey=shared.world.simulator.key),
+        shared.connection("own"),
+        shared.connection("all", "ClusterConnection", apiKeySecretRef={"name": "shared", "key": "apiKey"}),
+        shared.session("by-own", connectionRef={"name": "own"}),
+    )
+    shared.kubectl("apply", *_files())
+    for path, names in NAMES.items():
+        for name in names:
+            if "unknown" in path.name:
+                shared.wait(name, "InvalidSpec")
+            else:
+                shared.wait_ready(name, "by-own")
+    for name in ("triage", "replace"):
+        shared.wait(name, "EndTurn", "Finished")
+    shared.settled(*(name for path, names in NAMES.items() for name in names if "unknown" not in path.name))
+    shared.kubectl("wait", "connection/own", "clusterconnection/all", "--for=condition=Ready", "--timeout=40s")
+    return shared
+
+
+def _files():
+    return [part for path in NAMES for part in ("-f", str(path))]
+
+
+def _manifests(world):
+    """What has no file."""
+    kinds = (world.connection("own"), world.session("by-own", connectionRef={"name": "own"}))
+    shared = world.connection("all", "ClusterConnection", apiKeySecretRef={"name": "shared", "key": "apiKey"})
+    return "---\n".join(json.dumps(one) + "\n" for one in (*kinds, shared))
+
+
+def _apply(world, how):
+    """All of it, and what follows from that."""
+    world.kubectl("apply", *how, *_files())
+    world.kubectl("apply", *how, "-f", "-", input=_manifests(world))
+    world.sweeps(3)
+
+
+def _managed(scene, name, subresource=""):
+    """The fields of each manager, by name."""
+    entries = scene.object(name)["metadata"]["managedFields"]
+    return {e["manager"]: e["fieldsV1"] for e in entries if e.get("subresource", "") == subresource}
+
+
+def _applied(scene, manager, name, meta, **spec):
+    body = {"apiVersion": "managedagents.dev/v1alpha1", "kind": "Session", "spec": spec}
+    body["metadata"] = {"name": name, "namespace": scene.namespace} | meta
+    scene.kubectl("apply", "--server-side", f"--field-manager={manager}", "-f", "-", input=json.dumps(body))
+
+
+def test_fields_of_others_stay_theirs(world):
+    """Two managers share a Session, its lists too: the session gets what both say, and neither loses anything."""
+    base = {"agent": {"id": "agent_sample"}, "environment": {"id": "env_sample"}, "title": "One"}
+    flux = base | {"metadata": {"app": "reports"}, "resources": [MEMORY]}
+    _applied(world, "kustomize-controller", "shared-out", FLUX, **flux)
+    _applied(world, "team", "shared-out", TEAM, metadata={"owner": "ada"}, resources=[FILE])
+    before = _managed(world, "shared-out")
+    world.wait_ready("shared-out")
+    world.settled("shared-out")
+
+    [remote] = world.remote("shared-out")
+    assert {k: v for k, v in remote["metadata"].items() if not k.startswith("k8s_")} == {
+        "app": "reports",
+        "owner": "ada",
+    }
+    assert {r["type"] for r in remote["resources"]} == {"memory_store", "file"}
+    after = _managed(world, "shared-out")
+    assert {m: f for m, f in after.items() if m != OURS} == {m: f for m, f in before.items() if m != OURS}
+    assert after[OURS] == {
+        "f:metadata": {
+            "f:annotations": {"f:managedagents.dev/claim": {}},
+            "f:finalizers": {".": {}, 'v:"managedagents.dev/session"': {}},
+        }
+    }
+    assert _managed(world, "shared-out", "status").keys() == {OURS}
+    assert set(_managed(world, "shared-out", "status")[OURS]) == {"f:status"}
+
+    _applied(world, "kustomize-controller", "shared-out", FLUX, **flux | {"title": "Two"})
+    world.settled("shared-out")
+    _applied(world, "team", "shared-out", TEAM, metadata={"owner": "ada"})
+    world.settled("shared-out")
+    world.until("what nobody wants any more is unmounted", lambda: len(world.remote("shared-out")[0]["resources"]) == 1)
+    body = world.object("shared-out")
+    assert (world.remote("shared-out")[0]["title"], body["spec"]["title"]) == ("Two", "Two")
+    assert [r["name"] for r in body["spec"]["resources"]] == ["notes"]
+    assert body["spec"]["metadata"] == {"app": "reports", "owner": "ada"}
+    assert body["metadata"]["labels"] == FLUX["labels"] | TEAM["labels"]
+    kept = {k: v for k, v in body["metadata"]["annotations"].items() if k != "managedagents.dev/claim"}
+    assert kept == FLUX["annotations"] | TEAM["annotations"]
+
+
+@pytest.mark.parametrize("how", [[], ["--server-side"]], ids=["client-side", "server-side"])
+def test_nothing_differs_after_reconciliation(world, how):
+    """`kubectl diff` ends with 1 where anything does; defaults and what the operator wrote are no difference."""
+    _apply(world, how)
+    assert world.kubectl("diff", *how, *_files()) == ""
+    assert world.kubectl("diff", *how, "-f", "-", input=_manifests(world)) == ""
+
+
+@pytest.mark.parametrize("how", [[], ["--server-side"]], ids=["client-side", "server-side"])
+def test_the_same_again_is_no_call_and_no_write(world, how):
+    """Sweeps go on, and find nothing to do."""
+    # Whoever changes from one way to the other changes kubectl's own annotation, that of a Secret too.
+    _apply(world, how)
+    calls, writes = world.mark(), len(world.world.cluster.audit)
+    _apply(world, how)
+    assert {(c["method"], c["path"]) for c in world.calls(since=calls)} == {("GET", "/v1/sessions")}
+    assert _written(world, writes) == []
+
+
+def test_a_replace_puts_back_what_is_ours_and_calls_nobody(world):
+    """It takes finalizer and claim away: they are written again, once each, and the session is not touched."""
+    named = [path for path in NAMES if path.name == "01-bare.yaml"]
+    ident = world.status("bare")["id"]
+    calls, writes = world.mark(), len(world.world.cluster.audit)
+    world.kubectl("replace", "-f", str(named[0]))
+    world.until("its claim is back", lambda: "managedagents.dev/claim" in (_annotations(world, "bare")))
+    world.sweeps(2)
+    assert world.mutations(since=calls) == []
+    assert [(w.resource, w.name) for w in _written(world, writes)] == [("sessions", "bare")]
+    assert world.status("bare")["id"] == ident
+    assert world.object("bare")["metadata"]["finalizers"] == ["managedagents.dev/session"]
+    assert world.kubectl("diff", "-f", str(named[0])) == ""
+
+
+def _annotations(world, name):
+    return world.object(name)["metadata"].get("annotations") or {}
+
+
+def _written(world, since):
+    """Writes of the operator to any of our kinds."""
+    found = world.world.cluster.audit.writes(user=world.world.account, since=since)
+    return [w for w in found if re.match("sessions|connections|clusterconnections", w.resource)]
+
+
+EVENTS = [{"type": "user.message", "text": "Go."}]
+STATES = {
+    "w-ready": ({}, ["condition=Ready", "condition=Synced"], ("Healthy", "Current")),
+    "w-works": (
+        {"initialEvents": EVENTS},
+        ["condition=Ready", "jsonpath={.status.state}=running", "condition=Finished=False"],
+        ("Healthy", "Current"),
+    ),
+    "w-wrong": (
+        {"agent": {"id": "agent_unknown"}},
+        ["condition=Stalled", "condition=Ready=False", "jsonpath={.status.observedGeneration}=1"],
+        ("Degraded", "Failed"),
+    ),
+    "w-waits": (
+        {
+            "resources": [
+                {
+                    "name": "repo",
+                    "githubRepository": {
+                        "url": "https://github.com/o/r",
+                        "authorizationTokenSecretRef": {"name": "later", "key": "token"},
+                    },
+                }
+            ]
+        },
+        ["condition=Reconciling", "condition=Ready=False", "condition=Synced=False"],
+        ("Progressing", "InProgress"),
+    ),
+    "w-paused": ({"suspend": True}, ["condition=Ready=False", "condition=Synced=False"], ("Suspended", "InProgress")),
+    "w-edited": (
+        {"title": "One"},
+        ["condition=Ready", "condition=Synced=False", "condition=Stalled"],
+        ("Degraded", "Failed"),
+    ),
+    "w-going": (
+        {"initialEvents": EVENTS},
+        ["jsonpath={.metadata.deletionTimestamp}", "condition=Reconciling"],
+        ("Progressing", "Terminating"),
+    ),
+}
+"""By name of a Session: its spec, what `kubectl wait` can wait for then, and what Argo CD and kstatus say of it."""
+
+
+def test_what_people_and_tools_wait_for(world):
+    """Each state by `kubectl wait`, and by the objects as they are stored what Argo CD and kstatus make of them."""
+    modes, behaviour = world.control.modes(), world.control.behaviour()
+    world.control.behaviour(turn_seconds=4000.0)
+    world.control.modes(stuck_after_interrupt=True)
+    world.apply(
+        *(world.session(name, **spec) for name, (spec, _, _) in STATES.items()),
+        world.connection("w-keyless", apiKeySecretRef={"name": "nowhere", "key": "apiKey"}),
+    )
+    world.wait_ready("w-edited", "w-going")
+    world.wait("w-going", "Running")
+    world.control.fault(
+        "answer",
+        method="POST",
+        path=f"/v1/sessions/{world.status('w-edited')['id']}$",
+        status=400,
+        body={"error": "title is too odd"},
+    )
+    world.apply(world.session("w-edited", title="Two"))
+    world.delete("w-going", wait=False)
+    for name, (_, awaited, _) in STATES.items():
+        for what in awaited:
+            world.kubectl("wait", f"session/{name}", f"--for={what}", "--timeout=40s")
+    world.kubectl("wait", "connection/w-keyless", "--for=condition=Stalled", "--timeout=40s")
+
+    keyless = json.loads(world.kubectl("get", "connection/w-keyless", "-o", "json"))
+    bodies = {name: world.object(name) for name in STATES}
+    seen = {
+        name: (health("Session", body)[0], status)
+        for (name, body), (status, _) in zip(bodies.items(), kstatus([*bodies.values()]), strict=True)
+    }
+    assert seen == {name: verdict for name, (_, _, verdict) in STATES.items()}
+    assert (health("Connection", keyless)[0], kstatus([keyless])[0][0]) == ("Degraded", "Failed")
+    [(_, wrong), (_, waits), (_, edited)] = kstatus([bodies[name] for name in ("w-wrong", "w-waits", "w-edited")])
+    assert "mend spec.agent.id" in wrong
+    assert "Secret default/later" in waits
+    assert "mend spec.title" in edited
+
+    world.control.modes(**modes)
+    world.control.behaviour(**behaviour)
+    world.apply(world.secret("later", token="t"), world.session("w-paused"), world.session("w-wrong"))
+    world.wait_ready("w-waits", "w-paused", "w-wrong")
+    world.kubectl("annotate", "session/w-going", "managedagents.dev/force-delete=true")
+    world.kubectl("wait", "session/w-going", "--for=delete", "--timeout=40s")
+    assert [status for status, _ in kstatus([world.object(n) for n in ("w-waits", "w-paused", "w-wrong")])] == [
+        "Current"
+    ] * 3
