@@ -64,6 +64,20 @@ Helm would refuse the whole release because of it. Without a cluster to ask, as 
 {{- end -}}
 {{- end -}}
 
+{{- /* The port of the API among those that may be called. */ -}}
+{{- define "managed-agents-operator.egressPorts" -}}
+{{- $ports := .Values.networkPolicy.egressPorts -}}
+{{- with .Values.baseURL -}}
+{{- $url := urlParse . -}}
+{{- $named := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
+{{- $port := $named | default (ternary "80" "443" (eq $url.scheme "http")) -}}
+{{- if not (has $port (toStrings $ports)) -}}
+{{- $ports = append $ports (int $port) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $ports -}}
+{{- end -}}
+
 {{- /* All settings as variables. Numbers as JSON has them, since a float would become 1e+06. */ -}}
 {{- define "managed-agents-operator.env" -}}
 {{- with .Values.apiKey }}

@@ -1,0 +1,29 @@
+# A file system root as a container has it, without an engine: usage root.sh ROOT PYTHON ro|rw [OUTSIDE=INSIDE]... -- COMMAND...
+# Started in a mount namespace of its own, as an ordinary user with capabilities only there, which COMMAND has not.
+# Of the host there are /usr and /etc, and the folder PYTHON in the place of /usr/local, all read-only.
+set -eu
+root=$1 python=$2 mode=$3
+shift 3
+seen() {
+  mkdir -p "$root$2"
+  mount --bind "$1" "$root$2"
+}
+only_read() { mount -o remount,bind,ro "$root$1"; }
+mount --bind "$root" "$root"
+for place in bin sbin lib lib64; do
+  [ ! -L "/$place" ] || ln -sfn "usr/$place" "$root/$place"
+done
+seen /usr /usr && only_read /usr
+seen /etc /etc && only_read /etc
+seen "$python" /usr/local && only_read /usr/local
+mkdir -p "$root/proc" "$root/dev" "$root/tmp"
+mount --rbind /proc "$root/proc"
+mount --rbind /dev "$root/dev"
+while [ "$1" != -- ]; do
+  seen "${1%%=*}" "${1#*=}"
+  [ "$mode" = rw ] || only_read "${1#*=}"
+  shift
+done
+shift
+[ "$mode" = rw ] || only_read ""
+exec chroot "$root" setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"
