@@ -1,4 +1,4 @@
-"""A Dockerfile read and carried out without an engine, as far as ours goes: what `docker build` does of it by other means.
+"""A Dockerfile read and carried out without an engine, as far as ours goes: what `docker build` does, by other means.
 
 Used by test_image.py. RUN happens in a file system root by root.sh; COPY takes from what .dockerignore lets through, or
 from another stage. The base image is this machine's /usr, with the Python that runs the tests in /usr/local.
