@@ -84,8 +84,8 @@ def cluster():
 @pytest.fixture
 def bare(cluster):
     """The same again, whatever tests before put there."""
-    kinds = "crd,clusterrole,clusterrolebinding"
-    cluster.kubectl("delete", kinds, "-l", f"app.kubernetes.io/name={NAME}", "--timeout=60s")
+    kinds = "crd,clusterrole,clusterrolebinding,role,rolebinding,sa,svc,deployment,pdb,networkpolicy"
+    cluster.kubectl("delete", kinds, "-A", "-l", f"app.kubernetes.io/name={NAME}", "--timeout=60s")
     return cluster
 
 

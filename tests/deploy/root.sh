@@ -1,6 +1,7 @@
 # A file system root as a container has it, without an engine: usage root.sh ROOT PYTHON ro|rw [OUTSIDE=INSIDE]... -- COMMAND...
 # Started in a mount namespace of its own, as an ordinary user with capabilities only there, which COMMAND has not.
-# Of the host there are /usr and /etc, and the folder PYTHON in the place of /usr/local, all read-only.
+# Of the host there is /usr, with the folder PYTHON in the place of /usr/local, read-only, and of /etc what finds names and
+# libraries and trusts servers.
 set -eu
 root=$1 python=$2 mode=$3
 shift 3
@@ -14,9 +15,11 @@ for place in bin sbin lib lib64; do
   [ ! -L "/$place" ] || ln -sfn "usr/$place" "$root/$place"
 done
 seen /usr /usr && only_read /usr
-seen /etc /etc && only_read /etc
+mkdir -p "$root/etc" "$root/proc" "$root/dev" "$root/tmp"
+for file in hosts resolv.conf nsswitch.conf passwd group ld.so.cache ssl; do
+  [ -e "$root/etc/$file" ] || [ ! -e "/etc/$file" ] || cp -RL "/etc/$file" "$root/etc/" 2> /dev/null || true
+done
 seen "$python" /usr/local && only_read /usr/local
-mkdir -p "$root/proc" "$root/dev" "$root/tmp"
 mount --rbind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
 while [ "$1" != -- ]; do
