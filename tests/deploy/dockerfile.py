@@ -21,8 +21,8 @@ from pathlib import Path
 RUNTIME_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 UNSHARE = ["unshare", "--map-user=65532", "--map-group=65532", "--mount", "--keep-caps"]
 SCRIPT = Path(__file__).with_name("root.sh")
-# What tells pip on this machine where packages are, which an image's builder has by its network.
-PIP = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+# What tells pip and uv on this machine where packages are, which an image's builder has by its network.
+TOOLS = re.compile(r"(?i)PIP_(EXTRA_)?INDEX_URL|PIP_CERT|UV_\w*INDEX\w*|SSL_CERT_\w+|https?_proxy|no_proxy")
 
 
 @dataclass
@@ -138,9 +138,13 @@ class Build:
                 shutil.copy2(taken, target)
 
     def _run(self, root, env, command):
-        cache = Path(os.environ.get("PIP_CACHE_DIR", Path.home() / ".cache/pip"))
-        cache.mkdir(parents=True, exist_ok=True)
-        outside = {name: os.environ[name] for name in PIP if name in os.environ} | {"PIP_CACHE_DIR": "/cache"}
-        line = inside(root, command, env=env | outside, mode="rw", binds=[(cache, "/cache")])
+        outside, binds = {name: value for name, value in os.environ.items() if TOOLS.fullmatch(name)}, []
+        # What was fetched for this checkout's environment need not be fetched again.
+        for variable, usual in (("PIP_CACHE_DIR", ".cache/pip"), ("UV_CACHE_DIR", ".cache/uv")):
+            cache = Path(os.environ.get(variable, Path.home() / usual))
+            cache.mkdir(parents=True, exist_ok=True)
+            outside[variable] = f"/cache/{variable}"
+            binds.append((cache, outside[variable]))
+        line = inside(root, command, env=env | outside, mode="rw", binds=binds)
         done = subprocess.run(line, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
