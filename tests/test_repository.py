@@ -102,3 +102,12 @@ def test_the_lock_pins_every_declared_dependency():
     names = {re.split(r"[^a-z0-9-]", entry.lower().replace("_", "-"), maxsplit=1)[0] for entry in declared}
     pinned = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / ".requirements/dev.txt").read_text(), re.MULTILINE))
     assert names <= pinned
+
+
+@pytest.mark.parametrize("name", ["runtime.txt", "build.txt"])
+def test_the_image_is_made_of_the_versions_that_are_tested(name: str):
+    def pins(lock: str) -> set[tuple[str, str]]:
+        return set(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", (ROOT / ".requirements" / lock).read_text(), re.MULTILINE))
+
+    assert pins(name)
+    assert pins(name) <= pins("dev.txt")

@@ -27,6 +27,7 @@ DEFAULTS = {
     "kubeconfig": None,
     "namespaces": (),
     "operator_namespace": "default",
+    "identity_namespace": "kube-system",
     "leader_election": False,
     "creates_per_minute": 300,
     "requests_per_minute": 600,

@@ -72,7 +72,7 @@ class Keeper(Bell, Protocol):
 
 @dataclass(frozen=True)
 class Ports:
-    """What the cluster offers to engine and kinds. `cluster_id` is the uid of its kube-system namespace."""
+    """What the cluster offers to engine and kinds. `cluster_id` is the uid of its kube-system namespace, or another."""
 
     cluster_id: str
     writer: Writer
@@ -169,10 +169,10 @@ class Operator:
 
     async def _serve(self, cluster: Cluster) -> int:
         self._health.phase = "starting"
-        namespaces = self._settings.namespaces
+        namespaces, identity = self._settings.namespaces, self._settings.identity_namespace
         kinds = connection_kinds(namespaces)
         ours = [(GROUP, VERSION, PLURAL), *(kind for kind in kinds.values() if kind[0])]
-        fitting = asyncio.create_task(fit(cluster, ours, next(iter(namespaces), None)))
+        fitting = asyncio.create_task(fit(cluster, ours, next(iter(namespaces), None), identity))
         if not await self._stop.before(fitting):
             return 0
         ports = Ports(

@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     """The namespaces to serve, separated by commas; empty for all of them."""
     operator_namespace: Annotated[str, AfterValidator(_namespace)] = Field(default_factory=_own_namespace)
     """Where the Lease and the Secrets of ClusterConnections are: the pod's own namespace in a cluster, else default."""
+    identity_namespace: Annotated[str, AfterValidator(_namespace)] = "kube-system"
+    """The namespace whose uid names the cluster in the marker that each session carries: another one where the operator
+    may not read kube-system."""
     leader_election: bool = Field(default_factory=in_cluster)
     """Whether several processes agree on one that works: true in a cluster, else false."""
 

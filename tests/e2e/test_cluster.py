@@ -137,13 +137,23 @@ async def test_an_api_server_that_is_away_is_unreachable_and_then_there_again(cl
 
 async def test_the_cluster_is_fit_and_says_which_it_is(cluster, control_plane):
     uid = control_plane.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}").stdout
-    assert await fit(cluster, [(GROUP, VERSION, PLURAL)], None) == uid
+    assert await fit(cluster, [(GROUP, VERSION, PLURAL)], None, "kube-system") == uid
 
 
 async def test_a_kind_that_is_not_installed_is_waited_for_and_told(cluster, caplog):
-    waiting = asyncio.create_task(fit(cluster, [(GROUP, VERSION, PLURAL), ("nowhere.dev", "v1", "things")], None))
+    waiting = asyncio.create_task(
+        fit(cluster, [(GROUP, VERSION, PLURAL), ("nowhere.dev", "v1", "things")], None, "default")
+    )
     await eventually(lambda: caplog.records)
     assert "things.nowhere.dev/v1 is not installed: kubectl apply" in caplog.records[0].message
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_namespace_that_names_the_cluster_and_is_not_there_is_told(cluster, caplog):
+    waiting = asyncio.create_task(fit(cluster, [(GROUP, VERSION, PLURAL)], None, "nowhere"))
+    await eventually(lambda: caplog.records)
+    assert "no namespace nowhere: mend MANAGED_AGENTS_IDENTITY_NAMESPACE" in caplog.records[0].message
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 

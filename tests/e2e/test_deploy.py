@@ -91,7 +91,8 @@ def allowed_to_all(operator):
 
 def test_the_base_is_all_of_this_version_in_one_namespace_and_of_no_kind_but_ours(base):
     kinds = {o["kind"] for o in base if not o["apiVersion"].startswith("rbac.authorization.k8s.io/")}
-    assert kinds == {"Namespace", "CustomResourceDefinition", "ServiceAccount", "Deployment"}
+    safety = {"Service", "PodDisruptionBudget", "NetworkPolicy"}
+    assert kinds == {"Namespace", "CustomResourceDefinition", "ServiceAccount", "Deployment"} | safety
     assert {o["metadata"].get("namespace", NAMESPACE) for o in base} == {NAMESPACE}
     (container,) = template(base)["spec"]["containers"]
     assert container["image"] == f"managed-agents-operator:{__version__}"

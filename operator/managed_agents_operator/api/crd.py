@@ -160,8 +160,9 @@ def documents(conditions: str = "", connections: str = "") -> dict[str, str]:
     ]
     return {
         **{f"crds/{file}": text for file, text in texts.items()},
-        # kustomize reads nothing above its base, so the base has a copy.
+        # kustomize reads nothing above its base, nor helm above its chart, so each has a copy.
         **{f"deploy/base/crds/{file}": text for file, text in texts.items()},
+        **{f"deploy/chart/files/crds/{file}": text for file, text in texts.items()},
         "crds/README.md": reference.markdown(f"{GROUP}/{VERSION}", sections),
     }
 

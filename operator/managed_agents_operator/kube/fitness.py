@@ -30,21 +30,22 @@ def connection_kinds(namespaces: Collection[str]) -> dict[str, Kind]:
     return {**own, CLUSTER_CONNECTION: (GROUP, VERSION, CLUSTER_CONNECTIONS), "Namespace": ("", "v1", "namespaces")}
 
 
-async def fit(cluster: Cluster, kinds: Sequence[tuple[str, str, str]], namespace: str | None) -> str:
+async def fit(cluster: Cluster, kinds: Sequence[tuple[str, str, str]], namespace: str | None, identity: str) -> str:
     """Waits until our kinds can be listed (in `namespace`, or everywhere) and returns the uid of the cluster.
 
-    That is the uid of its kube-system namespace. What is waited for is logged whenever it changes.
+    That is the uid of the namespace `identity`. What is waited for is logged whenever it changes.
     """
-    told, wanted = "", ""
+    told, missing = "", ""
     for delay in Backoffs(most=15):
         try:
             for group, version, plural in kinds:
-                wanted = f"{plural}.{group}/{version}"
+                missing = f"{plural}.{group}/{version} is not installed: kubectl apply --server-side -f crds/"
                 await cluster.call("GET", object_path(group, version, plural, namespace), params={"limit": "1"})
-            kube_system = await cluster.call("GET", object_path("", "v1", "namespaces", None, "kube-system"))
-            return str(kube_system["metadata"]["uid"])
+            missing = f"there is no namespace {identity}: mend MANAGED_AGENTS_IDENTITY_NAMESPACE"
+            named = await cluster.call("GET", object_path("", "v1", "namespaces", None, identity))
+            return str(named["metadata"]["uid"])
         except ObjectGone:
-            problem = f"{wanted} is not installed: kubectl apply --server-side -f crds/"
+            problem = missing
         except ClusterError as e:
             problem = str(e)
         if problem != told:
