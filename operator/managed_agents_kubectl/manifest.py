@@ -22,6 +22,11 @@ from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
 LONGEST_NAME = 63
 MOST_PAIRS = 14
 REPOSITORY = re.compile(r"https://github[.]com/[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
+TOKENS = [
+    "Tokens of repositories are not told by the API, and the session keeps those that it has. To renew one, add",
+    "authorizationTokenSecretRef: {name: ..., key: ...} to its githubRepository.",
+]
+OTHERS = "Stays mounted beside what the spec says (a file is a copy of the session's own, which no spec can name):"
 OVERRIDES = {"model": "model", "system": "system", "tools": "tools", "mcp_servers": "mcpServers", "skills": "skills"}
 """What a session may have otherwise than its agent, and how a spec spells it."""
 
@@ -46,8 +51,10 @@ def manifest(
 
     `place` is the connection to be named, None where the usual one is meant.
     """
-    notes = [f"Session {wire.id} as it was when this was exported. Deleting this resource archives the session; add"]
-    notes += ["deletionPolicy: Retain to leave it then, or managementPolicy: Observe to only look at it."]
+    notes = [
+        f"Session {wire.id} as it was when this was exported.",
+        "Deleting this resource archives the session; deletionPolicy: Retain leaves it as it is.",
+    ]
     spec: dict[str, Any] = {"sessionId": wire.id}
     if place is not None and place != ENVIRONMENT:
         spec["connectionRef"] = {"kind": place.kind, "name": place.name}
@@ -180,15 +187,12 @@ def _mount(resource: SessionResource, notes: list[str]) -> Iterator[tuple[str, d
             notes.append(f"A repository that a spec can't say stays mounted: {url} at {path}")
             return
         repository: dict[str, Any] = {"url": url} | ({"mountPath": path} if path else {}) | _checkout(resource)
-        notes.append(f"The token of {url} is not told by the API. The session keeps the one it has; to renew it, add")
-        notes.append("githubRepository.authorizationTokenSecretRef: {name: ..., key: ...}.")
+        notes += [] if TOKENS[0] in notes else TOKENS
         yield url.rsplit("/", 1)[-1], {"githubRepository": repository}
     else:
         what = {"fileId": resource.file_id, "mountPath": resource.mount_path}
-        notes.append(
-            f"Stays mounted, and is not this resource's to take out (a file is a copy with an id of its own): "
-            f"{resource.type} {json.dumps({key: one for key, one in what.items() if one})}"
-        )
+        notes += [] if OTHERS in notes else [OTHERS]
+        notes.append(f"  {resource.type}: {json.dumps({key: one for key, one in what.items() if one})}")
 
 
 def _below_workspace(path: str) -> bool:

@@ -174,6 +174,7 @@ def _cost(status: Mapping[str, Any], usage: Mapping[str, Any]) -> str | None:
     parts = [status.get("cost")]
     limit = ((status.get("budget") or {}).get("maxListCost") or {}).get("amount")
     if limit and str(limit).isdecimal():
+        parts = [parts[0] or "nothing yet"]
         parts.append(f"of ${int(limit) // 100}.{int(limit) % 100:02d}")
     told = {"tokens in": usage.get("inputTokens"), "tokens out": usage.get("outputTokens")}
     told["seconds at work"] = usage.get("activeSeconds")

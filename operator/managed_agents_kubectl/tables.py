@@ -31,7 +31,7 @@ STYLES = {
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], indent: str = "") -> None:
     """Print rows below their heads. Lines are never folded nor cut: that is left to the terminal, as with kubectl."""
-    cells = [[harmless("<none>" if cell in (None, "") else cell) for cell in row] for row in rows]
+    cells = [[harmless("" if cell is None else cell) for cell in row] for row in rows]
     widths = [max(cell_len(line[n]) for line in [head, *cells]) for n in range(len(head))]
     console = _console()
     for number, line in enumerate([list(head), *cells]):
@@ -40,6 +40,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], indent: str = "
             text.append(cell, style="" if number == 0 else STYLES.get(cell, ""))
             if place + 1 < len(line):
                 text.append(" " * (width - cell_len(cell)) + GAP)
+        text.rstrip()
         console.print(text, soft_wrap=True)
 
 
