@@ -109,7 +109,7 @@ def status(scope: Scope, names: tuple[str, ...], everywhere: bool, output: str) 
 @common
 @click.pass_obj
 def logs(scope: Scope, /, name: str, **flags: Any) -> int:
-    """The events of a session: time, who, what.
+    """The events of a session: time (of this machine), who, what.
 
     Spans, threads and other events for machines are left out unless --types names them or -o json shows all.
     """

@@ -15,7 +15,7 @@ from managed_agents_operator.api.session import GROUP, PLURAL, VERSION
 from managed_agents_operator.engine.errors import ClusterError, ObjectGone
 from managed_agents_operator.kube.access import Cluster, object_path
 from managed_agents_operator.kube.answers import Forbidden
-from managed_agents_operator.kube.contexts import DEFAULT_NAMESPACE, contexts, kubeconfig
+from managed_agents_operator.kube.contexts import DEFAULT_NAMESPACE, contexts, kubeconfig, pod_namespace
 from managed_agents_operator.settings import WrongSettings
 
 OURS = (GROUP, VERSION)
@@ -135,6 +135,6 @@ async def opened(scope: Scope) -> AsyncIterator[Kubernetes]:
 
 def _namespace(files: str | None, context: str | None) -> str:
     if files is None:
-        return DEFAULT_NAMESPACE
+        return pod_namespace()
     known, current = contexts(files)
     return known.get(context or current or "", DEFAULT_NAMESPACE)

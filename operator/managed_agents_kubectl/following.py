@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Any, Literal, Protocol
 
 from managed_agents_operator.claude.answers import Answer
-from managed_agents_operator.claude.errors import ClaudeError, NotFound, RateLimited, Refused
+from managed_agents_operator.claude.errors import ClaudeError, CursorRefused, NotFound, RateLimited, Refused
 from managed_agents_operator.claude.models import Page
 
 ENDS = ("session.status_terminated", "session.deleted")
@@ -48,12 +48,19 @@ class Reader:
         self._begun = False
 
     async def past(self) -> AsyncIterator[Event]:
-        """All that happened, from the first on."""
-        async with aclosing(_closing(self._feed.pages(self._id))) as pages:
-            async for page in pages:
-                for event in page.value.items:
-                    if self._new(event):
-                        yield event
+        """All that happened, from the first on; a list whose cursor has expired is read again, once."""
+        for last in (False, True):
+            try:
+                async with aclosing(_closing(self._feed.pages(self._id))) as pages:
+                    async for page in pages:
+                        for event in page.value.items:
+                            if self._new(event):
+                                yield event
+            except CursorRefused:
+                if last:
+                    raise
+            else:
+                return
 
     async def latest(self, *, tail: int | None = None, since: Callable[[Event], bool] | None = None) -> list[Event]:
         """The last `tail` that are wanted, of those that `since` holds for, in order."""

@@ -13,7 +13,7 @@ from datetime import timedelta
 import click
 
 from managed_agents_kubectl import words
-from managed_agents_kubectl.calling import Line, explained, over, said, session_of
+from managed_agents_kubectl.calling import Line, explained, over, session_of
 from managed_agents_kubectl.following import Event, Reader
 from managed_agents_kubectl.readable import text, wanted
 from managed_agents_kubectl.scope import OK, Failed, Scope
@@ -39,7 +39,8 @@ async def run(
         if output == "json" and types:
             reader = Reader(Feed(line.client), line.id, lambda event: wanted(event, types))
         first = _first(reader, since, tail)
-        events = reader.follow(first, lambda: _over(line), asyncio.sleep) if follow else first()
+        # Of one that is over there is nothing to follow, and a server may refuse the stream.
+        events = reader.follow(first, lambda: _over(line), asyncio.sleep) if follow and not line.over else first()
         try:
             async for event in events:
                 click.echo(_printed(event, line, output, full=full))
@@ -49,7 +50,7 @@ async def run(
 
 
 def _first(reader: Reader, since: float | None, tail: int | None) -> Callable[[], AsyncIterator[Event]]:
-    """What is shown of the past. A listing whose cursor expires is read again; what was shown stays shown once."""
+    """What is shown of the past."""
     if since is None and tail is None:
         return reader.past
     begin = words.now() - timedelta(seconds=since) if since is not None else None
@@ -66,8 +67,7 @@ def _first(reader: Reader, since: float | None, tail: int | None) -> Callable[[]
 
 
 async def _over(line: Line) -> bool:
-    with said(line.access, line.id):
-        return over((await line.client.get_session(line.id)).value)
+    return over((await line.client.get_session(line.id)).value)
 
 
 def _printed(event: Event, line: Line, output: str, *, full: bool) -> str:

@@ -20,7 +20,7 @@ from managed_agents_kubectl.export import exported
 from managed_agents_kubectl.manifest import free, slug
 from managed_agents_kubectl.scope import FAILED, OK, Failed, Scope
 from managed_agents_kubectl.unowned import Orphan, found, places
-from managed_agents_operator.claude.errors import ClaudeError, NotFound
+from managed_agents_operator.claude.errors import ClaudeError, NotFound, Unclear
 from managed_agents_operator.claude.models import Session
 from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
 from managed_agents_operator.engine.claim import Marker
@@ -129,13 +129,25 @@ async def _archive(kubernetes: Kubernetes, one: Orphan, *, dry_run: bool, interr
             return True
         if not over(wire) and wire.status != "idle":
             await _interrupted(one)
-        with said(one.access, one.id):
-            await one.client.archive_session(one.id)
+        await _archived(one)
     except Failed as error:
         click.echo(f"error: session {one.id} is not archived: {words.harmless(error)}", err=True)
         return False
     click.echo(f"session {one.id} archived")
     return True
+
+
+async def _archived(one: Orphan) -> None:
+    try:
+        await one.client.archive_session(one.id)
+    except Unclear as error:
+        # Archiving twice does no harm, but what became of it is to be said as it is.
+        with said(one.access, one.id):
+            if (await one.client.get_session(one.id)).value.archived_at:
+                return
+        raise Failed(f"{error.message}; look again with kubectl managedagents orphans") from None
+    except ClaudeError as error:
+        raise Failed(explained(error, one.access, one.id)) from None
 
 
 async def _interrupted(one: Orphan) -> None:

@@ -26,6 +26,9 @@ async def message(scope: Scope, name: str, *, text: str, output: str) -> int:
     async with session_of(scope, name, changing=True) as line:
         sent = await send(line, [event], line.hint("logs") + " --tail 5")
         _tell(line, sent, [event], output, "sent to")
+        if (line.body.get("status") or {}).get("stopReason") == "requires_action":
+            way = line.hint("approve")
+            click.echo(f"note: the session waits for an answer to a tool first: {way}, or deny", err=True)
     return OK
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from managed_agents_kubectl.following import FIRST_PAUSE, MOST_FAILURES, Reader
 from managed_agents_operator.claude.answers import Answer
-from managed_agents_operator.claude.errors import Lost, NotFound, RateLimited, Unauthorized
+from managed_agents_operator.claude.errors import CursorRefused, Lost, NotFound, RateLimited, Unauthorized
 from managed_agents_operator.claude.models import Page
 
 SIZE = 3
@@ -150,6 +150,20 @@ async def test_an_outage_is_waited_for_with_growing_pauses_and_not_for_ever():
         await follow(session, Reader(session, "s", everything), pauses=pauses)
     assert len(pauses) == MOST_FAILURES + 1
     assert pauses == sorted(pauses)
+
+
+async def test_a_list_whose_cursor_expires_is_read_again_and_shown_once():
+    session = Session("1", "2", "3", "4")
+    whole = session.pages
+
+    async def expiring(id, order="asc"):
+        session.pages = whole
+        async for page in whole(id, order):
+            yield page
+            raise CursorRefused("expired", status=400)
+
+    session.pages = expiring
+    assert [one["id"] async for one in Reader(session, "s", everything).past()] == ["1", "2", "3", "4"]
 
 
 async def test_previews_are_not_shown():

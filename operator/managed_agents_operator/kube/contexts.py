@@ -12,7 +12,7 @@ from typing import Any
 from kubernetes.aio.config import list_kube_config_contexts
 
 from managed_agents_operator.kube.access import UNUSABLE
-from managed_agents_operator.settings import WrongSettings
+from managed_agents_operator.settings import SERVICE_ACCOUNT, WrongSettings
 
 DEFAULT_NAMESPACE = "default"
 
@@ -39,3 +39,11 @@ def contexts(files: str) -> tuple[dict[str, str], str | None]:
         raise WrongSettings(f"KUBECONFIG: can't be used ({reason}): check it with kubectl version") from None
     known = {one["name"]: (one.get("context") or {}).get("namespace") or DEFAULT_NAMESPACE for one in listed}
     return known, current["name"] if current else None
+
+
+def pod_namespace() -> str:
+    """The namespace of the pod that this runs in."""
+    try:
+        return (SERVICE_ACCOUNT / "namespace").read_text().strip() or DEFAULT_NAMESPACE
+    except OSError:
+        return DEFAULT_NAMESPACE
