@@ -297,6 +297,7 @@ def test_orphans_are_adopted_or_archived_and_no_others(scene, plugin, ready):
     scene.apply(scene.session("left", deletionPolicy="Retain") | {"spec": left["spec"] | {"deletionPolicy": "Retain"}})
     scene.settled("left")
     scene.delete("left")
+    scene.control.fault("cut", method="POST", path=f"/v1/sessions/{ids['left']}/archive", when="after")
     assert plugin("orphans", "--archive", "--interrupt", "--yes") == f"session {ids['left']} archived\n"
     assert scene.control.session(ids["left"])["archived_at"]
     assert not scene.control.session(ids["kept"])["archived_at"]

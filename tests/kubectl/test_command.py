@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from managed_agents_kubectl import __main__, cli
+from managed_agents_kubectl import __main__, cli, scope
 from managed_agents_kubectl.scope import Failed
 
+README = Path(__file__).parents[2] / "README.md"
 HEAVY = ("aiohttp", "httpx", "kubernetes", "pydantic", "rich", "yaml")
 
 
@@ -25,6 +28,19 @@ def test_help_is_complete(command):
     assert done.exit_code == 0
     for flag in ("--namespace", "--context", "--kubeconfig", "--request-timeout"):
         assert flag in done.output
+
+
+def test_the_readme_has_every_command_and_exit_code():
+    section = README.read_text().partition("\n## kubectl managedagents\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    assert {word for row in rows for word in re.findall(r"`([a-z]+)[ `]", row.split("|")[1])} == set(
+        cli.plugin.commands
+    )
+    for code in (scope.OK, scope.FAILED, scope.USAGE, scope.STALLED):
+        assert re.search(rf"\b{code} [(a-z]", section.partition("Exit codes:")[2])
+    flags = set(re.findall(r"--[a-z][a-z-]+", section))
+    known = {name for one in cli.plugin.commands.values() for flag in one.params for name in flag.opts}
+    assert flags <= known
 
 
 WRONG = [
@@ -52,13 +68,13 @@ def test_wrong_usage_ends_with_2(arguments, said, reason):
 @pytest.mark.parametrize("before", [True, False])
 def test_common_flags_stand_before_and_after_a_command(monkeypatch, before):
     seen = []
-    monkeypatch.setattr(cli, "_carry_out", lambda module, function, scope, *args, **flags: seen.append(scope) or 0)
+    monkeypatch.setattr(cli, "_carry_out", lambda _, __, given, *args, **flags: seen.append(given) or 0)
     flags = ["-n", "team", "--context", "c", "--kubeconfig", "k", "--request-timeout", "5s", "--own-key"]
     done = run(*([*flags, "interrupt", "a"] if before else ["interrupt", "a", *flags]))
     assert done.exit_code == 0, done.output
-    [scope] = seen
-    assert (scope.namespace, scope.context, scope.kubeconfig) == ("team", "c", "k")
-    assert (scope.request_timeout, scope.own_key) == (5.0, True)
+    [found] = seen
+    assert (found.namespace, found.context, found.kubeconfig) == ("team", "c", "k")
+    assert (found.request_timeout, found.own_key) == (5.0, True)
 
 
 def test_a_resource_may_be_named_as_kubectl_prints_it(monkeypatch):
