@@ -103,11 +103,18 @@ async def connected(found: Access, scope: Scope) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def session_of(scope: Scope, name: str, *, changing: bool) -> AsyncIterator[Line]:
-    """The session of a Session, read just now and found to be the right one. Raises `Failed`."""
+async def session_of(scope: Scope, name: str, *, changing: bool, previous: bool = False) -> AsyncIterator[Line]:
+    """The session of a Session, read just now and found to be the right one. Raises `Failed`.
+
+    `previous` means the one that it had before.
+    """
     async with opened(scope) as kubernetes:
         body = await kubernetes.session(name)
-        id = (body.get("status") or {}).get("id")
+        status = body.get("status") or {}
+        before = status.get("previousIds") or ()
+        id = (before[-1] if before else None) if previous else status.get("id")
+        if previous and not id:
+            raise Failed(f"Session {name} had no session before this one")
         if not id:
             raise Failed(f"Session {name} has no session at the API yet: kubectl managedagents status {name} says why")
         found = await access(kubernetes, scope, connection_of(body))

@@ -101,6 +101,7 @@ def status(scope: Scope, names: tuple[str, ...], everywhere: bool, output: str) 
 @plugin.command()
 @click.argument("name", shell_complete=NAME)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens, until the session is over.")
+@click.option("-p", "--previous", is_flag=True, help="Of the session that was replaced by the one of now.")
 @click.option("--since", type=DURATION, metavar="DURATION", help="Only what is younger: 30s, 5m, 1h30m.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N events.")
 @types_flag

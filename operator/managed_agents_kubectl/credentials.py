@@ -90,7 +90,12 @@ async def access(kubernetes: Kubernetes, scope: Scope, place: Place) -> Access:
             raise Failed("--own-key: set ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN")
         return mine
     if place != ENVIRONMENT:
-        found = await _connection(kubernetes, place)
+        try:
+            found = await _connection(kubernetes, place)
+        except Missing as error:
+            raise Failed(f"{error}, and with it the key: make it again, or set {OWN} and add --own-key") from None
+        except Refused as error:
+            raise Failed(f"{error}, which names the key: {ANOTHER_WAY}") from None
         home = place.namespace or scope.operator_namespace
         return await _read(kubernetes, place, found.spec, home)
     mine = _own(place)

@@ -27,6 +27,7 @@ async def run(
     name: str,
     *,
     follow: bool,
+    previous: bool,
     since: float | None,
     tail: int | None,
     types: Sequence[str],
@@ -34,7 +35,7 @@ async def run(
     full: bool,
 ) -> int:
     """Print the events; `since` is in seconds. Ends with the list, or with -f once the session is over."""
-    async with session_of(scope, name, changing=False) as line:
+    async with session_of(scope, name, changing=False, previous=previous) as line:
         reader = Reader(Feed(line.client), line.id, lambda event: output == "json" or wanted(event, types))
         if output == "json" and types:
             reader = Reader(Feed(line.client), line.id, lambda event: wanted(event, types))

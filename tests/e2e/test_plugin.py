@@ -58,12 +58,13 @@ class Plugin:
         )
         return self._ended(done.returncode, done.stdout, done.stderr, code).out
 
-    def run(self, *arguments, config=None, code=0, input="", **more):
-        out, err = io.StringIO(), io.StringIO()
+    def run(self, *arguments, config=None, code=0, input="", terminal=False, **more):
+        out, err, stdin = io.StringIO(), io.StringIO(), io.StringIO(input)
+        stdin.isatty = lambda: terminal
         with (
             mock.patch.dict(os.environ, self.environment(config, **more), clear=True),
             mock.patch.object(sys, "argv", ["kubectl-managedagents", *arguments]),
-            mock.patch.object(sys, "stdin", io.StringIO(input)),
+            mock.patch.object(sys, "stdin", stdin),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
@@ -164,6 +165,7 @@ def test_logs_show_each_event_once_until_the_session_is_over(scene, plugin, read
     listed = [json.loads(line) for line in plugin("logs", "told", "-o", "json").splitlines()]
     assert sorted(one["id"] for one in followed) == sorted(one["id"] for one in listed)
     assert "Second,\nof two lines." in str([one.get("content") for one in listed]).replace("\\n", "\n")
+    assert "no session before" in plugin.fails("logs", "told", "--previous")
     assert plugin("logs", "told", "--types", "agent.message", "--tail", "1").count("\n") == 1
     assert plugin("logs", "told", "--since", "1h", "-o", "json").count("\n") == len(listed)
 
@@ -279,6 +281,8 @@ def test_orphans_are_adopted_or_archived_and_no_others(scene, plugin, ready):
     table = plugin.typed("managedagents", "orphans").splitlines()
     assert {line.split()[0] for line in table[1:]} == {ids["left"], ids["busy"]}
     assert "add --yes" in plugin.fails("orphans", "--archive")
+    asked = plugin.run("orphans", "--archive", input="n\n", terminal=True, code=1).err
+    assert asked == "Archive these 2? [y/N]: error: nothing was done\n"
     done = plugin.run("orphans", "--archive", "--yes", "--dry-run", code=1)
     assert f"session {ids['busy']} is not archived: it is running" in done.err
     assert scene.mutations(since=mark) == []

@@ -133,8 +133,18 @@ async def test_a_key_of_the_operator_goes_to_no_address_of_the_person(cluster, k
 
 TROUBLES = [
     (OURS, "/api/v1/namespaces/team/secrets/key", "forbidden", r"may not read Secret team/key.*--own-key"),
-    (OURS, f"{GROUP}/namespaces/team/connections/default", "forbidden", "may not get Connection team/default"),
-    (OURS, f"{GROUP}/namespaces/team/connections/default", "missing", "Connection team/default is not there"),
+    (
+        OURS,
+        f"{GROUP}/namespaces/team/connections/default",
+        "forbidden",
+        r"may not get Connection team/default.*--own-key",
+    ),
+    (
+        OURS,
+        f"{GROUP}/namespaces/team/connections/default",
+        "missing",
+        r"Connection team/default is not there.*--own-key",
+    ),
     (OURS, "/api/v1/namespaces/team/secrets/key", "missing", "Secret team/key does not exist.*--own-key"),
     (OURS, "/api/v1/namespaces/team/secrets/key", "down", "can't read Secret team/key: no answer"),
     (
