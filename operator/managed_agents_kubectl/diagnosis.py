@@ -1,7 +1,6 @@
 """What is the matter with a Session, by its resource alone: a verdict, why, and what to do.
 
-Pure; used by `status`. The words are those of the conditions, whose messages name what to do; nothing is asked of the
-API.
+Pure; used by `status`. The words are those of the conditions and of `api.remedies`; nothing is asked of the API.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from managed_agents_operator.api.session import FINALIZER, FORCE_DELETE_ANNOTATION
+from managed_agents_operator.api.remedies import condition as remedies_of
+from managed_agents_operator.api.session import FINALIZER, FORCE_DELETE_ANNOTATION, KIND
 from managed_agents_operator.engine.terms import instant
 
 Verdict = Literal["Well", "Working", "Waiting", "Failed", "Stalled", "Suspended", "Unseen"]
@@ -19,6 +19,8 @@ WAITS = {"ActionRequired": "Waiting", "BudgetReached": "Waiting", "RetriesExhaus
 """Reasons of a True Ready that want a person all the same."""
 UNSEEN_SECONDS = 60
 """After so long without a look at the newest spec something is wrong with the operator rather than busy."""
+NOTHING = "Nothing."
+"""What is to be done about most reasons, and not worth a line."""
 BAD = ("Failed", "Stalled")
 
 Body = Mapping[str, Any]
@@ -26,7 +28,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`reason` is the condition's word, `problem` one sentence, `remedies` what to do, in order."""
+    """`reason` is the condition's word, `problem` one sentence, `remedies` what to do, one of them or in order."""
 
     verdict: Verdict
     reason: str
@@ -71,7 +73,10 @@ def generations(body: Body) -> tuple[int, int]:
 
 
 def _of(verdict: Verdict, one: Mapping[str, Any], *remedies: str) -> Diagnosis:
-    return Diagnosis(verdict, one["reason"], one.get("message") or one["reason"], remedies)
+    """What a condition says; what to do is what is known of its reason, unless there is a command for it."""
+    known = remedies_of(KIND, one["type"], one["reason"]) if verdict != "Well" and not remedies else None
+    told = remedies or ((known.remedy,) if known is not None and known.remedy != NOTHING else ())
+    return Diagnosis(verdict, one["reason"], one.get("message") or one["reason"], told)
 
 
 def _held(ready: Mapping[str, Any], synced: Mapping[str, Any] | None) -> Diagnosis | None:

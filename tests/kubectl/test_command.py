@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from managed_agents_kubectl import __main__, cli, scope
 from managed_agents_kubectl.scope import Failed
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[2] / "deploy" / "README.md"
 HEAVY = ("aiohttp", "httpx", "kubernetes", "pydantic", "rich", "yaml")
 
 
@@ -31,7 +31,7 @@ def test_help_is_complete(command):
 
 
 def test_the_readme_has_every_command_and_exit_code():
-    section = README.read_text().partition("\n## kubectl managedagents\n")[2].partition("\n## ")[0]
+    section = README.read_text().partition("\n## The kubectl plugin\n")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     assert {word for row in rows for word in re.findall(r"`([a-z]+)[ `]", row.split("|")[1])} == set(
         cli.plugin.commands

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from managed_agents_kubectl.diagnosis import diagnose
+from managed_agents_operator.api.reasons.ready import READY
 from managed_agents_operator.api.session import FINALIZER
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -102,11 +103,28 @@ def test_the_verdict(resource, verdict, reason, why):
         (body(ready("RetriesExhausted")), "kubectl managedagents send triage -n team"),
         (body(ready("BudgetReached")), "spec.budget.maxListCost.amount"),
         (body(ready("Deleting", "False"), **DELETED), "managedagents.dev/force-delete=true"),
+        (body(ready("Lost", "False"), condition("Stalled", "True", "Lost")), "set spec.onLost: Replace"),
+        (body(ready("Idle"), condition("Synced", "False", "SecretMissing")), "Create "),
         (body(made=OLD, seen=-1), "app.kubernetes.io/name=managed-agents-operator"),
     ],
 )
 def test_what_to_do_is_something_to_type(resource, command):
     assert any(command in remedy for remedy in diagnose(resource, NOW).remedies)
+
+
+@pytest.mark.parametrize("resource", [body(ready("Running"), SYNCED), body(ready("KickoffPending", "False"))])
+def test_where_nothing_is_to_be_done_nothing_is_said(resource):
+    assert diagnose(resource, NOW).remedies == ()
+
+
+@pytest.mark.parametrize("reason", [*READY, "OfALaterVersion"])
+def test_every_reason_has_a_verdict(reason):
+    known = READY.get(reason)
+    status = known.status if known else "False"
+    others = [condition(known.effect, "True", reason)] if known and known.effect else []
+    found = diagnose(body(ready(reason, status), *others), NOW)
+    assert found.reason == reason
+    assert (found.verdict == "Stalled") == bool(known and known.effect == "Stalled")
 
 
 def test_whose_finalizer_holds_it_up_is_named():

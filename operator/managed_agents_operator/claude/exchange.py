@@ -38,7 +38,6 @@ from managed_agents_operator.claude.transport import (
     POOL_SECONDS,
     READ_SECONDS,
     Opening,
-    address,
     open_http,
     timeouts,
     what_failed,
@@ -168,10 +167,7 @@ class Exchange:
         return answer
 
     def opening(self, path: Sequence[str], query: Sequence[tuple[str, str]], **headers: str) -> Opening:
-        """All that a GET needs which is read while it comes, by `feed`; nothing is learnt from it here.
-
-        `headers` are set beside those of every call, with dashes for underscores. Raises `ClaudeError`.
-        """
+        """All that `feed` needs for a GET which is read while it comes; dashes of `headers` are underscores here."""
         if self._http is None:
             raise RuntimeError("the client is used outside of its context")
         url, key = self._url(path, query), self._sign()

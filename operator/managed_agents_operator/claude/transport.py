@@ -1,4 +1,4 @@
-"""The way out: where to, httpx over aiohttp, and what its exceptions say about whether anything was sent.
+"""The way out: httpx over aiohttp, and what its exceptions say about whether anything was sent.
 
 Used by `Exchange` and `feed`. aiohttp carries the requests because that costs a quarter of the CPU of httpx's own
 transport; it is imported here because the transport's translation of its exceptions calls a cut connection a failed
@@ -12,7 +12,6 @@ import http.cookiejar
 import ssl
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -101,25 +100,3 @@ def what_failed(failure: Exception, server: str) -> ClaudeError:
         case aiohttp.SocketTimeoutError():
             return Lost(f"no answer from {server} in time")
     return Lost(f"the connection to {server} was cut before the whole answer came")
-
-
-def address(base_url: str) -> tuple[str, str, bool]:
-    """Base URL without trailing slashes, host and port for messages, and whether it is https.
-
-    Raises `ValueError` for what can't be a base URL. The text never holds the URL, which may hold a password.
-    """
-    wanted = "the base URL must be http://host or https://host, with a port and a path if need be"
-    try:
-        parts = urlsplit(base_url.strip())
-        # A backslash ends the host for some clients, and for others not.
-        plain = parts.netloc.isprintable() and not {" ", "\\"} & set(parts.netloc)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and plain
-    except ValueError:
-        raise ValueError(wanted) from None
-    if not known:
-        raise ValueError(wanted)
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("the base URL must hold no user or password")
-    if parts.query or parts.fragment:
-        raise ValueError("the base URL must hold no query and no fragment")
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", parts.netloc, parts.scheme == "https"
