@@ -343,6 +343,14 @@ def test_an_exported_session_is_adopted_and_nothing_of_it_changes(scene, plugin)
     moved = {"metadata", "updated_at"}
     assert {k: v for k, v in after.items() if k not in moved} == {k: v for k, v in before.items() if k not in moved}
     assert "which is there" in plugin.run("export", ident).err
+    with scene.client() as client:
+        gone = client.post("/v1/sessions", json=body | {"title": "Over"}).raise_for_status().json()["id"]
+        client.post(f"/v1/sessions/{gone}/archive").raise_for_status()
+    mark = scene.mark()
+    scene.apply(plugin("export", gone))
+    scene.wait("over", "Archived")
+    scene.settled("over")
+    assert scene.mutations(since=mark) == []
     assert "there is no session sesn_none" in plugin.fails("export", "sesn_none")
 
 
