@@ -96,7 +96,8 @@ def test_a_lock_pins_by_hash_and_names_no_index(path: Path):
 
 def test_the_lock_pins_every_declared_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    declared = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["local"]]
+    extras = project["project"]["optional-dependencies"].values()
+    declared = [*project["project"]["dependencies"], *(entry for extra in extras for entry in extra)]
     for group in project["dependency-groups"].values():
         declared += [entry for entry in group if isinstance(entry, str)]
     names = {re.split(r"[^a-z0-9-]", entry.lower().replace("_", "-"), maxsplit=1)[0] for entry in declared}

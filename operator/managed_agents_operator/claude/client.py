@@ -85,6 +85,11 @@ class Client:
         self._exchange.configure(workspace=workspace, betas=betas)
 
     @property
+    def exchange(self) -> Exchange:
+        """What carries out the calls, for those that the operator itself makes none of."""
+        return self._exchange
+
+    @property
     def health(self) -> Health:
         """How this connection fares."""
         return self._exchange.health

@@ -34,7 +34,14 @@ from managed_agents_operator.claude.errors import (
 )
 from managed_agents_operator.claude.health import Health
 from managed_agents_operator.claude.quota import Bucket, Budget, Clock
-from managed_agents_operator.claude.transport import POOL_SECONDS, READ_SECONDS, open_http, timeouts, what_failed
+from managed_agents_operator.claude.transport import (
+    POOL_SECONDS,
+    READ_SECONDS,
+    Opening,
+    open_http,
+    timeouts,
+    what_failed,
+)
 from managed_agents_operator.logs import hide
 from managed_agents_operator.telemetry import code
 
@@ -158,6 +165,14 @@ class Exchange:
         if bucket is not None:
             bucket.calm()
         return answer
+
+    def opening(self, path: Sequence[str], query: Sequence[tuple[str, str]], **headers: str) -> Opening:
+        """All that `feed` needs for a GET which is read while it comes; dashes of `headers` are underscores here."""
+        if self._http is None:
+            raise RuntimeError("the client is used outside of its context")
+        url, key = self._url(path, query), self._sign()
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return Opening(self._http, url, {**self._headers, **key, **more}, _words(key), self._server)
 
     def _url(self, path: Sequence[str], query: Sequence[tuple[str, str]]) -> str:
         if not all(map(usable, path)):

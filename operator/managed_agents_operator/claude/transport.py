@@ -1,8 +1,8 @@
 """The way out: httpx over aiohttp, and what its exceptions say about whether anything was sent.
 
-Used by `Exchange` alone. aiohttp carries the requests because that costs a quarter of the CPU of httpx's own transport;
-it is imported here because the transport's translation of its exceptions calls a cut connection a failed connect, which
-would make a lost answer look like a request that was never sent.
+Used by `Exchange` and `feed`. aiohttp carries the requests because that costs a quarter of the CPU of httpx's own
+transport; it is imported here because the transport's translation of its exceptions calls a cut connection a failed
+connect, which would make a lost answer look like a request that was never sent.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import http.cookiejar
 import ssl
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import aiohttp
 import httpx
@@ -25,6 +27,16 @@ MOST_CONNECTIONS = 50
 
 KEEP_ALIVE_SECONDS = 4.0
 """Shorter than the 5 s after which common servers close an idle connection: a POST that meets such a close is lost."""
+
+
+class Opening(NamedTuple):
+    """A call that somebody else carries out. `secrets` are texts that no message may hold, `server` is for messages."""
+
+    http: httpx.AsyncClient
+    url: str
+    headers: Mapping[str, str]
+    secrets: tuple[str, ...]
+    server: str
 
 
 def open_http(*, proxies: bool) -> httpx.AsyncClient:

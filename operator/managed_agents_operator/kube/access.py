@@ -44,7 +44,7 @@ METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _CALL = aiohttp.ClientTimeout(total=10, sock_connect=5)
 _STREAM = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=120)
 # What the client's loaders raise, for whatever may be in a file.
-_UNUSABLE = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError)
+UNUSABLE = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError)
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _REAUTHENTICATE_SECONDS = 10
 _LARGE = 2**20 - 1
@@ -105,13 +105,13 @@ class Cluster:
         self.server: str = configuration.host
 
     @classmethod
-    async def connect(cls, kubeconfig: str | None, *, connections: int = 32) -> Self:
+    async def connect(cls, kubeconfig: str | None, *, context: str | None = None, connections: int = 32) -> Self:
         """Reads how to reach the cluster, without calling it. Raises `WrongSettings` when nothing says how."""
 
         async def load(configuration: Configuration) -> None:
             if kubeconfig is not None:
                 read: Any = load_kube_config  # the client has no types here
-                await read(kubeconfig, client_configuration=configuration, persist_config=False)
+                await read(kubeconfig, context=context, client_configuration=configuration, persist_config=False)
             else:
                 read = load_incluster_config
                 read(client_configuration=configuration)
@@ -122,7 +122,7 @@ class Cluster:
         configuration.disable_strict_ssl_verification = True
         try:
             await load(configuration)
-        except _UNUSABLE as e:
+        except UNUSABLE as e:
             reason = " ".join(str(e).split())[:200]
             raise WrongSettings(f"KUBECONFIG: can't be used ({reason}): check it with kubectl version") from None
         return cls(load, configuration, connections)
@@ -253,7 +253,7 @@ class Cluster:
         self._authenticated = time.monotonic()
         try:
             await self._load(self._configuration)
-        except _UNUSABLE as e:
+        except UNUSABLE as e:
             log.warning("The API server refuses our credentials, and new ones can't be read: %s", type(e).__name__)
             return False
         return True
