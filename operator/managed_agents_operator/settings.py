@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     """Where the Lease and the Secrets of ClusterConnections are: the pod's own namespace in a cluster, else default."""
     identity_namespace: Annotated[str, AfterValidator(_namespace)] = "kube-system"
     """The namespace whose uid names the cluster in the marker that each session carries: another one where the operator
-    may not read kube-system."""
+    may not read kube-system. With another uid, sessions that are there belong to another cluster."""
     leader_election: bool = Field(default_factory=in_cluster)
     """Whether several processes agree on one that works: true in a cluster, else false."""
 
