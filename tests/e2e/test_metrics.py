@@ -194,17 +194,26 @@ def test_cost_and_tokens_are_those_of_status(world):
     assert prometheus.number("sum(increase(managed_agents_list_cost_total[5m]))") > 0
 
 
+def cents(scene, name):
+    return int(scene.status(name)["usage"]["listCost"]["amount"])
+
+
 def test_a_restart_counts_nothing_twice_and_what_is_gone_is_shown_no_more(world):
     """Ends the operator of the others: the last one here."""
     scene, prometheus = world
+    spent, exists = "sum(managed_agents_list_cost_total)", "sum(managed_agents_sessions_list_cost)"
+    before = cents(scene, "busy")
+    assert prometheus.number(spent) == prometheus.number(exists) == pytest.approx(before / 100)
     scene.kill()
+    # It goes on and costs while nobody is there to see it.
+    scene.send("busy", type="user.message", content=[{"type": "text", "text": "canary-prompt"}])
     operator = scene.start()
-    scene.sweeps(2)
-    after = Prometheus(operator)
+    scene.until("more cost", lambda: cents(scene, "busy") > before and scene.reason("busy") == "Idle")
+    scene.settled("busy")
+    after, now = Prometheus(operator), cents(scene, "busy")
     after.scrape()
-    assert after.number("sum(managed_agents_list_cost_total)") == 0
-    gauge = "sum(managed_agents_sessions_list_cost)"
-    assert after.number(gauge) == prometheus.number(gauge)
+    assert after.number(spent) == pytest.approx((now - before) / 100)
+    assert after.number(exists) == pytest.approx(now / 100)
     assert "agent_sample" not in after.scrapes[-1]["text"], "by agent only where that is asked for"
     scene.world.remove_resources()
     scene.until("nothing", lambda: "managed_agents_sessions{" not in operator.metrics())
