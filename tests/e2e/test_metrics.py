@@ -164,6 +164,17 @@ def test_each_alert_reads_what_there_is(world):
     assert [name for name, samples in there.items() if not samples] == [], "each has series before anything happens"
 
 
+def test_what_the_prometheus_operator_needs_is_built_of_it(world):
+    scene, _ = world
+    built = {each["kind"]: each for each in yaml.safe_load_all(scene.kubectl("kustomize", MONITORING))}
+    assert built["PrometheusRule"]["spec"] == RULES
+    assert json.loads(built["ConfigMap"]["data"]["grafana-dashboard.json"]) == DASHBOARD
+    pods = yaml.safe_load((MONITORING.parent / "base/deployment.yaml").read_text())["spec"]["template"]
+    selected = built["PodMonitor"]["spec"]["selector"]["matchLabels"].items()
+    assert selected <= pods["metadata"]["labels"].items()
+    assert {each["metadata"]["namespace"] for each in built.values()} == {"managed-agents-system"}
+
+
 def test_sessions_are_counted_by_namespace_state_and_condition(world):
     scene, prometheus = world
     of = f'namespace="{scene.namespace}"'
