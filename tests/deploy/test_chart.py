@@ -283,7 +283,7 @@ def test_all_the_rest_of_the_values(helm):
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["spec"]["endpoints"] == [
-        {"port": service["spec"]["ports"][0]["name"], "path": "/metrics", "interval": "30s"}
+        {"port": service["spec"]["ports"][0]["name"], "path": "/metrics", "interval": "30s", "honorLabels": True}
     ]
 
 

@@ -47,6 +47,13 @@ def stands_by(operator):
     operator.process.wait_for_line("Standing by")
 
 
+def counts(operator):
+    """Whether it leads, and whether it tells of Sessions, by its metrics."""
+    told = operator.metrics()
+    (leading,) = (line for line in told.splitlines() if line.startswith("managed_agents_leading "))
+    return leading, "managed_agents_sessions{" in told
+
+
 def sent(scene, name, since=0):
     """What an operator asked of the API."""
     return [call for call in scene.calls(since=since) if call["key"] == KEYS[name][-4:]]
@@ -73,6 +80,7 @@ def test_a_leader_that_is_cut_off_with_a_creation_in_flight(scene, operators, in
         scene.wait_ready("settled")
         two = operators("two")
         stands_by(two)
+        assert counts(two) == ("managed_agents_leading 0.0", False), "of what it does not see it counts nothing"
         claude.add("hold", "POST", r"^/v1/sessions\?")
         scene.apply(scene.session("torn"))
         scene.until("its creation on its way", claude.hits)
@@ -85,6 +93,7 @@ def test_a_leader_that_is_cut_off_with_a_creation_in_flight(scene, operators, in
         claude.clear()
         kubernetes.clear()
         one_each(scene, "settled", "torn", "after")
+        assert counts(two) == ("managed_agents_leading 1.0", True)
     late = sent(scene, "one", since=mark)
     assert [(call["method"], call["path"]) for call in late] == [("POST", "/v1/sessions")], "the one that was held"
     assert scene.remote("torn")[0]["id"] == scene.status("torn")["id"]

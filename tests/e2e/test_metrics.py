@@ -164,6 +164,17 @@ def test_each_alert_reads_what_there_is(world):
     assert [name for name, samples in there.items() if not samples] == [], "each has series before anything happens"
 
 
+def test_what_the_prometheus_operator_needs_is_built_of_it(world):
+    scene, _ = world
+    built = {each["kind"]: each for each in yaml.safe_load_all(scene.kubectl("kustomize", MONITORING))}
+    assert built["PrometheusRule"]["spec"] == RULES
+    assert json.loads(built["ConfigMap"]["data"]["grafana-dashboard.json"]) == DASHBOARD
+    pods = yaml.safe_load((MONITORING.parent / "base/deployment.yaml").read_text())["spec"]["template"]
+    selected = built["PodMonitor"]["spec"]["selector"]["matchLabels"].items()
+    assert selected <= pods["metadata"]["labels"].items()
+    assert {each["metadata"]["namespace"] for each in built.values()} == {"managed-agents-system"}
+
+
 def test_sessions_are_counted_by_namespace_state_and_condition(world):
     scene, prometheus = world
     of = f'namespace="{scene.namespace}"'
@@ -194,17 +205,26 @@ def test_cost_and_tokens_are_those_of_status(world):
     assert prometheus.number("sum(increase(managed_agents_list_cost_total[5m]))") > 0
 
 
+def cents(scene, name):
+    return int(scene.status(name)["usage"]["listCost"]["amount"])
+
+
 def test_a_restart_counts_nothing_twice_and_what_is_gone_is_shown_no_more(world):
     """Ends the operator of the others: the last one here."""
     scene, prometheus = world
+    spent, exists = "sum(managed_agents_list_cost_total)", "sum(managed_agents_sessions_list_cost)"
+    before = cents(scene, "busy")
+    assert prometheus.number(spent) == prometheus.number(exists) == pytest.approx(before / 100)
     scene.kill()
+    # It goes on and costs while nobody is there to see it.
+    scene.send("busy", type="user.message", content=[{"type": "text", "text": "canary-prompt"}])
     operator = scene.start()
-    scene.sweeps(2)
-    after = Prometheus(operator)
+    scene.until("more cost", lambda: cents(scene, "busy") > before and scene.reason("busy") == "Idle")
+    scene.settled("busy")
+    after, now = Prometheus(operator), cents(scene, "busy")
     after.scrape()
-    assert after.number("sum(managed_agents_list_cost_total)") == 0
-    gauge = "sum(managed_agents_sessions_list_cost)"
-    assert after.number(gauge) == prometheus.number(gauge)
+    assert after.number(spent) == pytest.approx((now - before) / 100)
+    assert after.number(exists) == pytest.approx(now / 100)
     assert "agent_sample" not in after.scrapes[-1]["text"], "by agent only where that is asked for"
     scene.world.remove_resources()
     scene.until("nothing", lambda: "managed_agents_sessions{" not in operator.metrics())

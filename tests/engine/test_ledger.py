@@ -250,6 +250,13 @@ def test_an_adopted_session_counts_from_then_on(stage):
     assert stage.spent == 0.01
 
 
+def test_what_a_session_cost_while_no_resource_had_it_is_not_counted(stage):
+    stage.writes(stage.sees(**used(0)), **used(40))
+    stage.ledger.see("DELETED", {"metadata": {"uid": "u1"}})
+    stage.writes(stage.sees("u2"), "u2", **used(90))
+    assert stage.spent == 0.4
+
+
 def test_a_session_that_takes_the_place_of_another_counts_from_nothing(stage):
     stored = stage.writes(stage.sees(**used(0)), **used(40))
     stored = stage.writes(stored, **(used(0) | {"id": "sesn_2"}))
@@ -259,10 +266,11 @@ def test_a_session_that_takes_the_place_of_another_counts_from_nothing(stage):
 
 
 def test_a_cost_that_falls_counts_nothing_until_it_is_higher_than_before(stage):
-    stored = stage.writes(stage.sees(**used(0)), **used(40))
-    stored = stage.writes(stored, **used(30))
-    stored = stage.writes(stored, **used(38))
+    stored = stage.writes(stage.sees(**used(0)), **used(40, inputTokens=40))
+    stored = stage.writes(stored, **used(30, inputTokens=30))
+    stored = stage.writes(stored, **used(38, inputTokens=38))
     assert stage.spent == 0.4
+    assert telemetry.USED.value(stage.namespace, "input") == 40
     stage.writes(stored, **used(41))
     assert stage.spent == 0.41
 
