@@ -14,7 +14,7 @@ import yaml
 from tests.health.kstatus import kstatus
 from tests.health.lua import health
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("gitops"), pytest.mark.timeout(300)]
 
 SAMPLES = Path(__file__).parents[2] / "deploy" / "samples"
 NAMES = {
