@@ -52,7 +52,9 @@ def settled(body: dict) -> bool:
     if "deletionTimestamp" in meta or status.get("observedGeneration") != meta["generation"]:
         return False
     told = _reasons(body)
-    return "True" in (told.get("Synced", ("",))[0], told.get("Stalled", ("",))[0])
+    ready, synced, stalled = (told.get(type_, ("",))[0] for type_ in ("Ready", "Synced", "Stalled"))
+    # A ready session that is not as the spec says is tried again after some time.
+    return synced == "True" or (stalled == "True" and ready == "False")
 
 
 def _elsewhere(body: dict) -> bool:

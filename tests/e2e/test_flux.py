@@ -14,7 +14,7 @@ import yaml
 from tests.health import verdicts
 from tests.health.recording import each, reason
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("gitops"), pytest.mark.timeout(300)]
 
 FILE = Path(__file__).parents[2] / "deploy" / "flux" / "sessions.yaml"
 GROUP = "flux.example.org"

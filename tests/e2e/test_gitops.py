@@ -14,7 +14,7 @@ import yaml
 from tests.health.kstatus import kstatus
 from tests.health.lua import health
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("gitops"), pytest.mark.timeout(300)]
 
 SAMPLES = Path(__file__).parents[2] / "deploy" / "samples"
 NAMES = {
@@ -43,15 +43,11 @@ def world(shared):
         shared.session("by-own", connectionRef={"name": "own"}),
     )
     shared.kubectl("apply", *_files())
-    for path, names in NAMES.items():
-        for name in names:
-            if "unknown" in path.name:
-                shared.wait(name, "InvalidSpec")
-            else:
-                shared.wait_ready(name, "by-own")
-    for name in ("triage", "replace"):
-        shared.wait(name, "EndTurn", "Finished")
-    shared.settled(*(name for path, names in NAMES.items() for name in names if "unknown" not in path.name))
+    good = [name for path, names in NAMES.items() for name in names if "unknown" not in path.name]
+    shared.wait_ready(*good, "by-own")
+    shared.kubectl("wait", "session/triage", "session/replace", "--for=condition=Finished", "--timeout=60s")
+    shared.wait("unknown-agent", "InvalidSpec")
+    shared.settled(*good)
     shared.kubectl("wait", "connection/own", "clusterconnection/all", "--for=condition=Ready", "--timeout=40s")
     return shared
 
@@ -69,8 +65,7 @@ def _manifests(world):
 
 def _apply(world, how):
     """All of it, and what follows from that."""
-    world.kubectl("apply", *how, *_files())
-    world.kubectl("apply", *how, "-f", "-", input=_manifests(world))
+    world.kubectl("apply", *how, *_files(), "-f", "-", input=_manifests(world))
     world.sweeps(3)
 
 
@@ -131,8 +126,7 @@ def test_fields_of_others_stay_theirs(world):
 def test_nothing_differs_after_reconciliation(world, how):
     """`kubectl diff` ends with 1 where anything does; defaults and what the operator wrote are no difference."""
     _apply(world, how)
-    assert world.kubectl("diff", *how, *_files()) == ""
-    assert world.kubectl("diff", *how, "-f", "-", input=_manifests(world)) == ""
+    assert world.kubectl("diff", *how, *_files(), "-f", "-", input=_manifests(world)) == ""
 
 
 @pytest.mark.parametrize("how", [[], ["--server-side"]], ids=["client-side", "server-side"])
@@ -171,47 +165,31 @@ def _written(world, since):
     return [w for w in found if re.match("sessions|connections|clusterconnections", w.resource)]
 
 
+LATER = {"name": "repo", "githubRepository": {"url": "https://github.com/o/r"}}
+LATER["githubRepository"]["authorizationTokenSecretRef"] = {"name": "later", "key": "token"}
 EVENTS = [{"type": "user.message", "text": "Go."}]
 STATES = {
-    "w-ready": ({}, ["condition=Ready", "condition=Synced"], ("Healthy", "Current")),
-    "w-works": (
-        {"initialEvents": EVENTS},
-        ["condition=Ready", "jsonpath={.status.state}=running", "condition=Finished=False"],
-        ("Healthy", "Current"),
-    ),
-    "w-wrong": (
-        {"agent": {"id": "agent_unknown"}},
-        ["condition=Stalled", "condition=Ready=False", "jsonpath={.status.observedGeneration}=1"],
-        ("Degraded", "Failed"),
-    ),
-    "w-waits": (
-        {
-            "resources": [
-                {
-                    "name": "repo",
-                    "githubRepository": {
-                        "url": "https://github.com/o/r",
-                        "authorizationTokenSecretRef": {"name": "later", "key": "token"},
-                    },
-                }
-            ]
-        },
-        ["condition=Reconciling", "condition=Ready=False", "condition=Synced=False"],
-        ("Progressing", "InProgress"),
-    ),
-    "w-paused": ({"suspend": True}, ["condition=Ready=False", "condition=Synced=False"], ("Suspended", "InProgress")),
-    "w-edited": (
-        {"title": "One"},
-        ["condition=Ready", "condition=Synced=False", "condition=Stalled"],
-        ("Degraded", "Failed"),
-    ),
-    "w-going": (
-        {"initialEvents": EVENTS},
-        ["jsonpath={.metadata.deletionTimestamp}", "condition=Reconciling"],
-        ("Progressing", "Terminating"),
-    ),
+    "w-ready": ({}, ("Healthy", "Current")),
+    "w-works": ({"initialEvents": EVENTS}, ("Healthy", "Current")),
+    "w-wrong": ({"agent": {"id": "agent_unknown"}}, ("Degraded", "Failed")),
+    "w-waits": ({"resources": [LATER]}, ("Progressing", "InProgress")),
+    "w-paused": ({"suspend": True}, ("Suspended", "InProgress")),
+    "w-edited": ({"title": "One"}, ("Degraded", "Failed")),
+    "w-going": ({"initialEvents": EVENTS}, ("Progressing", "Terminating")),
 }
-"""By name of a Session: its spec, what `kubectl wait` can wait for then, and what Argo CD and kstatus say of it."""
+"""By name of a Session: its spec, and what Argo CD and kstatus say once it is as far as it comes."""
+AWAITED = {
+    "condition=Ready": ["session/w-ready", "session/w-works", "session/w-edited"],
+    "condition=Synced": ["session/w-ready", "session/w-works"],
+    "condition=Finished=False": ["session/w-works"],
+    "jsonpath={.status.state}=running": ["session/w-works"],
+    "condition=Stalled": ["session/w-wrong", "session/w-edited", "connection/w-keyless"],
+    "condition=Reconciling": ["session/w-waits", "session/w-going"],
+    "condition=Ready=False": ["session/w-wrong", "session/w-waits", "session/w-paused", "session/w-going"],
+    "condition=Synced=False": ["session/w-waits", "session/w-paused", "session/w-edited"],
+    "jsonpath={.metadata.deletionTimestamp}": ["session/w-going"],
+}
+"""What `kubectl wait` can wait for, and which of them it is true of."""
 
 
 def test_what_people_and_tools_wait_for(world):
@@ -220,7 +198,7 @@ def test_what_people_and_tools_wait_for(world):
     world.control.behaviour(turn_seconds=4000.0)
     world.control.modes(stuck_after_interrupt=True)
     world.apply(
-        *(world.session(name, **spec) for name, (spec, _, _) in STATES.items()),
+        *(world.session(name, **spec) for name, (spec, _) in STATES.items()),
         world.connection("w-keyless", apiKeySecretRef={"name": "nowhere", "key": "apiKey"}),
     )
     world.wait_ready("w-edited", "w-going")
@@ -234,10 +212,8 @@ def test_what_people_and_tools_wait_for(world):
     )
     world.apply(world.session("w-edited", title="Two"))
     world.delete("w-going", wait=False)
-    for name, (_, awaited, _) in STATES.items():
-        for what in awaited:
-            world.kubectl("wait", f"session/{name}", f"--for={what}", "--timeout=40s")
-    world.kubectl("wait", "connection/w-keyless", "--for=condition=Stalled", "--timeout=40s")
+    for what, those in AWAITED.items():
+        world.kubectl("wait", *those, f"--for={what}", "--timeout=40s")
 
     keyless = json.loads(world.kubectl("get", "connection/w-keyless", "-o", "json"))
     bodies = {name: world.object(name) for name in STATES}
@@ -245,7 +221,7 @@ def test_what_people_and_tools_wait_for(world):
         name: (health("Session", body)[0], status)
         for (name, body), (status, _) in zip(bodies.items(), kstatus([*bodies.values()]), strict=True)
     }
-    assert seen == {name: verdict for name, (_, _, verdict) in STATES.items()}
+    assert seen == {name: verdict for name, (_, verdict) in STATES.items()}
     assert (health("Connection", keyless)[0], kstatus([keyless])[0][0]) == ("Degraded", "Failed")
     [(_, wrong), (_, waits), (_, edited)] = kstatus([bodies[name] for name in ("w-wrong", "w-waits", "w-edited")])
     assert "mend spec.agent.id" in wrong
