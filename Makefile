@@ -108,8 +108,9 @@ lint: setup ## Check format, style, types, layers and that generated files are c
 	@echo "lint: all clean"
 
 .PHONY: crds
-crds: setup ## Write crds/, its copies in deploy/ and the tables in deploy/README.md from the models
+crds: setup ## Write crds/, what the chart has copies of, and the tables in deploy/README.md
 	@$(BIN)/managed-agents-operator crds
+	@cp deploy/monitoring/prometheus-rules.yaml deploy/monitoring/grafana-dashboard.json deploy/chart/files/monitoring/
 
 .PHONY: argocd
 argocd: setup ## Write deploy/argocd/argocd-cm.yaml from its Lua, and the statuses that the tests show it

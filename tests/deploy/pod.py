@@ -30,14 +30,12 @@ class Pod:
         (self._container,) = self._spec["containers"]
 
     def start(self, log, **more):
-        """Its one process, with `more` in the environment; it is ready."""
+        """Its one process, with `more` in the environment. Does not wait."""
         url = httpx.URL(self._cluster.url)
         env = self._env() | {"KUBERNETES_SERVICE_HOST": url.host, "KUBERNETES_SERVICE_PORT": str(url.port), **more}
         command = [*self._container.get("command", self._entry), *self._container["args"]]
         line = inside(self._image.root, command, env=self._image.env | env, binds=[*self._mounts(), self._token()])
-        operator = Operator(Process.start("operator", line, log=log, env={"PATH": RUNTIME_PATH}))
-        operator.wait_ready()
-        return operator
+        return Operator(Process.start("operator", line, log=log, env={"PATH": RUNTIME_PATH}))
 
     def _env(self):
         found = {variable["name"]: self._value(variable) for variable in self._container["env"]}

@@ -71,7 +71,9 @@ def test_the_values_tell_every_setting_with_its_default():
     told = dict(re.findall(r"^  (?:# )?(\w+): (\S+)$", section("settings"), re.MULTILINE))
     del told["workspaceId"], told["logFormat"]
     defaults = {camel(n): f.default for n, f in Settings.model_fields.items() if n not in PLACED}
-    assert told == {n: str(value) for n, value in defaults.items() if n not in ("workspaceId", "logFormat")}
+    assert told == {
+        n: json.dumps(value).strip('"') for n, value in defaults.items() if n not in ("workspaceId", "logFormat")
+    }
 
 
 def section(name):
@@ -92,7 +94,7 @@ def test_values_and_schema_have_the_same_fields():
                 yield from given(each, f"{path}{name}.")
 
     values = set(given(yaml.safe_load((CHART / "values.yaml").read_text())))
-    free = ("settings.", "resources.", "podSecurityContext.", "securityContext.", "global")
+    free = ("settings.", "resources.", "podSecurityContext.", "securityContext.", "dashboard.labels.", "global")
     assert {f for f in fields(SCHEMA) if not f.startswith(free)} == {f for f in values if not f.startswith(free)}
 
 
@@ -241,6 +243,8 @@ def test_all_the_rest_of_the_values(helm):
         "podDisruptionBudget": {"enabled": False},
         "networkPolicy": {"ingressFrom": [{"podSelector": {}}], "extraEgress": [{"to": [{"podSelector": {}}]}]},
         "serviceMonitor": {"enabled": True, "interval": "30s", "labels": {"release": "prometheus"}},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+        "dashboard": {"enabled": True, "namespace": "grafana", "annotations": {"grafana_folder": "Agents"}},
         "crds": {"enabled": False},
     }
     objects = helm.template(values, name="mine", namespace="there")
@@ -283,8 +287,16 @@ def test_all_the_rest_of_the_values(helm):
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["spec"]["endpoints"] == [
-        {"port": service["spec"]["ports"][0]["name"], "path": "/metrics", "interval": "30s", "honorLabels": True}
+        {"port": service["spec"]["ports"][0]["name"], "path": "/metrics", "honorLabels": True, "interval": "30s"}
     ]
+    # What their templates would have filled in is for Prometheus and Grafana to fill in.
+    rule, dashboard = one(objects, "PrometheusRule", name), one(objects, "ConfigMap", f"{name}-dashboard")
+    assert rule["metadata"]["labels"]["release"] == "prometheus"
+    assert rule["spec"] == yaml.safe_load((DEPLOY / "monitoring/prometheus-rules.yaml").read_text())
+    assert dashboard["metadata"]["namespace"] == "grafana"
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    shown = json.loads((DEPLOY / "monitoring/grafana-dashboard.json").read_text())
+    assert json.loads(dashboard["data"]["managed-agents.json"]) == shown
 
 
 PORTS = [

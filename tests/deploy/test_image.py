@@ -136,11 +136,12 @@ def pods(scene, image, kustomized, tmp_path):
         pod = Pod(scene.world.cluster, kustomized(form), image, [command], tmp_path)
         env = {"MANAGED_AGENTS_HTTP_PORT": "0", **FAST, **more}
         started.append(pod.start(scene.world.operator_log, **env))
+        started[-1].wait_ready()
         return started[-1]
 
     yield start
     for operator in started:
-        operator.stop()
+        operator.process.stop()
 
 
 def key(scene, namespace):
