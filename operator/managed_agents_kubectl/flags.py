@@ -93,6 +93,7 @@ def common(command: Command) -> Command:
         _kept(
             "--operator-namespace",
             metavar="NAMESPACE",
+            envvar="MANAGED_AGENTS_OPERATOR_NAMESPACE",
             help=f"Where the operator and the Secrets of ClusterConnections are [{OPERATOR_NAMESPACE}].",
         ),
     ]
