@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from managed_agents_kubectl.cluster import CORE, OURS, Kubernetes, Missing, Object, Refused
+from managed_agents_kubectl.installation import own_connection
 from managed_agents_kubectl.scope import Failed, Scope
 from managed_agents_operator.api.connection import (
     CLUSTER_CONNECTIONS,
@@ -21,16 +21,12 @@ from managed_agents_operator.api.connection import (
     Connection,
     ConnectionSpec,
 )
-from managed_agents_operator.api.resources import SecretKeyRef
 from managed_agents_operator.engine.choosing import DEFAULT, ENVIRONMENT, Place, bound
 from managed_agents_operator.engine.errors import ClusterError
 from managed_agents_operator.engine.keys import NoKey, read_key
 from managed_agents_operator.kube.answers import Forbidden
 from managed_agents_operator.kube.sources import Sources
 
-LABELS = "app.kubernetes.io/name=managed-agents-operator"
-SECRET, SECRET_KEY = "anthropic-api-key", "apiKey"
-"""Where deploy/base has the operator's key."""
 OWN = "ANTHROPIC_API_KEY (and ANTHROPIC_BASE_URL)"
 ANOTHER_WAY = f"ask for that right, or set {OWN} to a key of the same workspace and add --own-key"
 KINDS = {"connection": "Connection", "clusterconnection": "ClusterConnection"}
@@ -101,7 +97,7 @@ async def access(kubernetes: Kubernetes, scope: Scope, place: Place) -> Access:
     mine = _own(place)
     if mine is not None:
         return mine
-    return await _read(kubernetes, place, await _operators(kubernetes, scope), scope.operator_namespace)
+    return await _read(kubernetes, place, await own_connection(kubernetes, scope), scope.operator_namespace)
 
 
 async def _connection(kubernetes: Kubernetes, place: Place) -> Connection | ClusterConnection:
@@ -146,29 +142,3 @@ def _own(place: Place) -> Access | None:
     url = os.environ.get("ANTHROPIC_BASE_URL", "").strip()
     told = f"the key in {'ANTHROPIC_API_KEY' if key else 'ANTHROPIC_AUTH_TOKEN'}"
     return Access(place, ConnectionSpec(base_url=url) if url else ConnectionSpec(), headers, told)
-
-
-async def _operators(kubernetes: Kubernetes, scope: Scope) -> ConnectionSpec:
-    """What the operator's Deployment says of its own key and address; as deploy/base has it where nobody may look."""
-    try:
-        found = await kubernetes.deployments(scope.operator_namespace, LABELS)
-    except (Refused, Missing):
-        found = []
-    env: dict[str, dict[str, Any]] = {}
-    for deployment in found:
-        for container in deployment["spec"]["template"]["spec"]["containers"]:
-            env |= {one["name"]: one for one in container.get("env") or ()}
-    known: dict[str, Any] = {}
-    if url := env.get("ANTHROPIC_BASE_URL", {}).get("value"):
-        known["base_url"] = url
-    if workspace := env.get("MANAGED_AGENTS_WORKSPACE_ID", {}).get("value"):
-        known["workspace_id"] = workspace
-    ref = _ref(env, "ANTHROPIC_API_KEY")
-    if ref is None and (token := _ref(env, "ANTHROPIC_AUTH_TOKEN")) is not None:
-        return ConnectionSpec(auth_token_secret_ref=token, **known)
-    return ConnectionSpec(api_key_secret_ref=ref or SecretKeyRef(name=SECRET, key=SECRET_KEY), **known)
-
-
-def _ref(env: Mapping[str, Mapping[str, Any]], name: str) -> SecretKeyRef | None:
-    ref = (env.get(name, {}).get("valueFrom") or {}).get("secretKeyRef")
-    return SecretKeyRef(name=ref["name"], key=ref["key"]) if ref else None

@@ -9,8 +9,9 @@ import click
 
 from managed_agents_kubectl import tables, words
 from managed_agents_kubectl.calling import connected, said
-from managed_agents_kubectl.cluster import CORE, Kubernetes, Missing, opened
+from managed_agents_kubectl.cluster import Kubernetes, Missing, opened
 from managed_agents_kubectl.credentials import access, named, usual
+from managed_agents_kubectl.installation import identities
 from managed_agents_kubectl.manifest import Manifest, manifest, slug
 from managed_agents_kubectl.scope import OK, Failed, Scope
 from managed_agents_operator.claude.client import Client
@@ -37,7 +38,7 @@ async def run(scope: Scope, id: str, *, name: str | None, connection: str | None
                 namespace=kubernetes.namespace,
                 place=place if connection is not None else None,
             )
-        if marker is not None and (note := await _owned(kubernetes, marker)):
+        if marker is not None and (note := await _owned(kubernetes, scope, marker)):
             made.notes.append(note)
             click.echo(f"warning: {words.harmless(note)}", err=True)
     if output == "json":
@@ -67,18 +68,18 @@ async def exported(client: Client, wire: Session, *, name: str, namespace: str, 
     return manifest(wire, agent, name=name, namespace=namespace, place=place)
 
 
-async def _owned(kubernetes: Kubernetes, marker: Marker) -> str | None:
+async def _owned(kubernetes: Kubernetes, scope: Scope, marker: Marker) -> str | None:
     """What to say of a session that belongs to a resource; None where that is gone, or will be this one."""
     if marker.place is None:
         return None
     cluster, namespace, name = marker.place
     try:
-        here = (await kubernetes.get(CORE, "namespaces", None, "kube-system", what="Namespace"))["metadata"]["uid"]
+        here = await identities(kubernetes, scope, namespace)
     except Failed:
         return (
             f"It carries the marker of Session {namespace}/{name}, perhaps of another cluster: it may not be adopted."
         )
-    if cluster != here:
+    if cluster not in here:
         return "It belongs to another cluster: it is not adopted here before that one lets go of it."
     try:
         body = await kubernetes.within(namespace).session(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -71,43 +72,34 @@ def _looked_up(what: str) -> Complete:
 NAME = _looked_up("sessions")
 
 
+_kept = partial(click.option, callback=_keep, expose_value=False, is_eager=True)
+"""An option that goes into the scope, and is not handed to the command."""
+
+
 def common(command: Command) -> Command:
     """The flags of every command."""
     flags = [
-        click.option("-n", "--namespace", metavar="NAMESPACE", shell_complete=_looked_up("namespaces")),
-        click.option("--context", metavar="CONTEXT", shell_complete=_looked_up("contexts")),
-        click.option("--kubeconfig", metavar="FILE", type=click.Path()),
-        click.option(
+        _kept("-n", "--namespace", metavar="NAMESPACE", shell_complete=_looked_up("namespaces")),
+        _kept("--context", metavar="CONTEXT", shell_complete=_looked_up("contexts")),
+        _kept("--kubeconfig", metavar="FILE", type=click.Path()),
+        _kept(
             "--request-timeout", metavar="DURATION", type=DURATION, help="How long a single call may take, like 10s."
         ),
-        click.option(
+        _kept(
             "--own-key",
             is_flag=True,
             help="Call with ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN) at ANTHROPIC_BASE_URL, and read no Secret.",
         ),
-        click.option(
+        _kept(
             "--operator-namespace",
             metavar="NAMESPACE",
+            envvar="MANAGED_AGENTS_OPERATOR_NAMESPACE",
             help=f"Where the operator and the Secrets of ClusterConnections are [{OPERATOR_NAMESPACE}].",
         ),
     ]
     for flag in reversed(flags):
-        command = _hidden(flag)(command)
+        command = flag(command)
     return command
-
-
-def _hidden(flag: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Kept in the scope, and not handed to the function."""
-
-    def apply(command: Command) -> Command:
-        made = flag(command)
-        parameters: list[click.Parameter] = getattr(made, "__click_params__", None) or getattr(made, "params", [])
-        parameters[-1].expose_value = False
-        parameters[-1].callback = _keep
-        parameters[-1].is_eager = True
-        return made
-
-    return apply
 
 
 def everywhere_flag(command: Command) -> Command:

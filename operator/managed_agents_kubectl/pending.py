@@ -6,7 +6,7 @@ yet, waits no more.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,15 +77,6 @@ class Search:
         """What waits, the oldest first."""
         left = [one for one in self.asked or () if one not in self.answered]
         return [self.uses.get(one, Question(one)) for one in left]
-
-
-def questions(newest_first: Iterable[Event]) -> list[Question]:
-    """What waits by these events."""
-    search = Search()
-    for event in newest_first:
-        if search.take(event):
-            break
-    return search.open
 
 
 async def pending(pages: AsyncIterator[Answer[Page[dict[str, Any]]]]) -> list[Question]:

@@ -5,7 +5,7 @@ Pure; used by `logs`. What only machines care for (spans, threads, usage of toke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from managed_agents_kubectl import words
@@ -194,8 +194,3 @@ _TELLERS: Mapping[str, Callable[[Event, bool], Told]] = {
     "session.updated": _updated,
     "session.deleted": _plain("session", "deleted"),
 }
-
-
-def texts(events: Collection[Event], hint: Callable[[str], str], *, full: bool = False) -> Iterator[str]:
-    """Several, in order."""
-    return (text(event, hint, full=full) for event in events)

@@ -17,6 +17,9 @@ from managed_agents_kubectl.scope import OK, Failed, Scope
 from managed_agents_operator.claude.feed import Feed
 from managed_agents_operator.claude.models import Event
 
+LONGEST = 400
+"""Characters of the input of a tool that are told of one that is answered."""
+
 
 async def message(scope: Scope, name: str, *, text: str, output: str) -> int:
     """`send`: a user.message of one text block."""
@@ -53,17 +56,16 @@ async def answer(
         if chosen is None:
             show(waiting)
             raise Failed(f"{len(waiting)} uses of tools wait: add --id ID (again for more of them), or --all")
+        # Never cut where what is printed is for programs, or goes into a record.
+        full = output != "text"
         events = [confirmation(one, allow=allow, why=why) for one in chosen]
         for one in chosen:
-            click.echo(f"{'allowing' if allow else 'denying'} {one.told(words_of(output))} ({one.id})", err=True)
+            click.echo(
+                f"{'allowing' if allow else 'denying'} {one.told(None if full else LONGEST)} ({one.id})", err=True
+            )
         sent = await send(line, events, line.hint("logs") + " --types user --tail 5")
         _tell(line, sent, events, output, "answered:")
     return OK
-
-
-def words_of(output: str) -> int | None:
-    """How long the input of a tool is told; never cut where all of it was asked for."""
-    return None if output != "text" else 400
 
 
 def choose(waiting: Sequence[Question], ids: Sequence[str], *, every: bool, verb: str) -> list[Question] | None:

@@ -6,15 +6,16 @@ resource whose session is seen was there by then.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from managed_agents_kubectl.calling import connected, said
-from managed_agents_kubectl.cluster import CORE, OURS, Kubernetes
+from managed_agents_kubectl.cluster import OURS, Kubernetes
 from managed_agents_kubectl.credentials import Access, access
 from managed_agents_kubectl.export import chosen
+from managed_agents_kubectl.installation import identities
 from managed_agents_kubectl.scope import Failed, Scope
 from managed_agents_operator.api.connection import CLUSTER_CONNECTIONS, CONNECTIONS
 from managed_agents_operator.api.session import CLAIM_ANNOTATION
@@ -54,13 +55,13 @@ def owned(bodies: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
     return uids, ids
 
 
-def orphaned(wire: Session, cluster: str, namespace: str | None) -> tuple[str, str, str] | None:
+def orphaned(wire: Session, clusters: Collection[str], namespace: str | None) -> tuple[str, str, str] | None:
     """Namespace, name and uid of the resource that a living session was made for, in this cluster and namespace."""
     marker = Marker.parse(wire.metadata)
     if marker is None or marker.place is None or wire.archived_at:
         return None
     where, its_namespace, name = marker.place
-    if where != cluster or namespace not in (None, its_namespace):
+    if where not in clusters or namespace not in (None, its_namespace):
         return None
     return its_namespace, name, marker.uid
 
@@ -83,8 +84,7 @@ async def found(
     kubernetes: Kubernetes, scope: Scope, where: Sequence[Place], namespace: str | None
 ) -> AsyncIterator[tuple[list[Orphan], list[str]]]:
     """The orphans, within the context of their clients, and what kept a connection from being looked through."""
-    body = await kubernetes.get(CORE, "namespaces", None, "kube-system", what="Namespace")
-    cluster = body["metadata"]["uid"]
+    clusters = await identities(kubernetes, scope, namespace)
     seen: dict[str, Orphan] = {}
     troubles: list[str] = []
     async with AsyncExitStack() as stack:
@@ -96,7 +96,7 @@ async def found(
                     async for page in client.iterate_sessions():
                         for item in page.value.items:
                             wire = Session.model_validate(item)
-                            if owner := orphaned(wire, cluster, namespace):
+                            if owner := orphaned(wire, clusters, namespace):
                                 one = Orphan(wire, *owner, client, key)
                                 seen[wire.id] = max(seen.get(wire.id, one), one, key=_fitness)
             except Failed as error:

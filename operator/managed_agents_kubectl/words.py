@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,8 +84,3 @@ def clock(told: str | None) -> str:
 def now() -> datetime:
     """In UTC."""
     return datetime.now(UTC)
-
-
-def joined(pairs: Mapping[str, object]) -> str:
-    """`key=value` of each, in order."""
-    return ", ".join(f"{key}={value}" for key, value in pairs.items())

@@ -9,6 +9,7 @@ import pytest
 from managed_agents_kubectl.calling import guard
 from managed_agents_kubectl.cluster import Kubernetes
 from managed_agents_kubectl.credentials import access, named, usual
+from managed_agents_kubectl.installation import identities
 from managed_agents_kubectl.scope import Failed, Scope
 from managed_agents_operator.claude.models import Session
 from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
@@ -49,8 +50,9 @@ class Cluster:
         meta = {"uid": "s", "resourceVersion": "1"}
         self.objects[f"/api/v1/namespaces/{namespace}/secrets/{name}"] = {"metadata": meta, "data": data}
 
-    def deployment(self, *env):
-        template = {"spec": {"containers": [{"name": "operator", "env": list(env)}]}}
+    def deployment(self, *env, mounts=(), volumes=()):
+        container = {"name": "operator", "env": list(env), "volumeMounts": list(mounts)}
+        template = {"spec": {"containers": [container], "volumes": list(volumes)}}
         self.objects[DEPLOYMENTS] = {"items": [{"spec": {"template": template}}], "metadata": {}}
 
 
@@ -112,6 +114,18 @@ async def test_without_one_the_operators_own_is_read_where_its_deployment_says(c
     found = await key(ENVIRONMENT)
     assert found.headers == {"x-api-key": "sk-op"}
     assert (found.spec.base_url, found.spec.workspace_id) == ("https://api.own", "wrkspc_9")
+
+
+@pytest.mark.parametrize(("items", "key_"), [(None, "apiKey"), ([{"key": "k", "path": "apiKey"}], "k")])
+async def test_a_key_that_is_mounted_as_a_file_is_that_of_its_secret(cluster, key, items, key_):
+    secret = {"secretName": "mounted"} | ({"items": items} if items else {})
+    cluster.deployment(
+        {"name": "MANAGED_AGENTS_API_KEY_FILE", "value": "/etc/anthropic/api-key/apiKey"},
+        mounts=[{"name": "tmp", "mountPath": "/tmp"}, {"name": "key", "mountPath": "/etc/anthropic/api-key/"}],
+        volumes=[{"name": "tmp", "emptyDir": {}}, {"name": "key", "secret": secret}],
+    )
+    cluster.secret("managed-agents-system", "mounted", **{key_: "sk-file"})
+    assert (await key(ENVIRONMENT)).headers == {"x-api-key": "sk-file"}
 
 
 @pytest.mark.parametrize("hidden", [True, False])
@@ -258,3 +272,25 @@ def test_a_session_is_that_of_its_resource(metadata, status, claim, changing, sa
     else:
         with pytest.raises(Failed, match=said):
             guard(body | {"status": status}, wire, "w1", changing=changing)
+
+
+NAMESPACES = "/api/v1/namespaces"
+SYSTEM, TEAM, IDENTITY = (f"{NAMESPACES}/{name}" for name in ("kube-system", "team", "identity"))
+
+
+async def test_the_cluster_is_known_by_the_uids_of_its_namespaces_as_far_as_they_can_be_seen(cluster):
+    """Where the operator may not read kube-system, another one names the cluster."""
+    for path in (SYSTEM, TEAM, IDENTITY):
+        cluster.objects[path] = {"metadata": {"uid": path.rpartition("/")[2]}}
+    cluster.deployment({"name": "MANAGED_AGENTS_IDENTITY_NAMESPACE", "value": "identity"})
+    kubernetes = Kubernetes(cluster, "team", None)
+    assert await identities(kubernetes, Scope(), "team") == {"kube-system", "team", "identity"}
+    cluster.forbidden = {SYSTEM, NAMESPACES}
+    assert await identities(kubernetes, Scope(), "team") == {"team", "identity"}
+    assert await identities(kubernetes, Scope(), None) == {"identity"}
+    cluster.forbidden = {SYSTEM, TEAM, IDENTITY}
+    with pytest.raises(Failed, match="may not get Namespace kube-system"):
+        await identities(kubernetes, Scope(), "team")
+    items = [{"metadata": {"uid": uid}} for uid in ("a", "b")]
+    cluster.objects[NAMESPACES] = {"items": items, "metadata": {}}
+    assert await identities(kubernetes, Scope(), None) == {"a", "b"}

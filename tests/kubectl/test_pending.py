@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from managed_agents_kubectl.pending import questions
+from managed_agents_kubectl.pending import pending
 from managed_agents_kubectl.scope import Failed
 from managed_agents_kubectl.sending import choose, confirmation
+from managed_agents_operator.claude.answers import Answer
+from managed_agents_operator.claude.models import Page
+
+
+async def pages(newest_first, size=2, read=None):
+    for at in range(0, len(newest_first), size):
+        if read is not None:
+            read.append(at)
+        yield Answer(Page(newest_first[at : at + size], None), None)
+
+
+def questions(newest_first):
+    return asyncio.run(pending(pages(newest_first)))
 
 
 def use(id, type_="agent.tool_use", name="bash"):
@@ -51,14 +66,8 @@ def test_what_waits(history, waiting, reason):
 
 def test_no_more_is_read_than_needed():
     read = []
-
-    def newest_first():
-        for event in (idle("2"), use("2"), use("1"), idle("1")):
-            read.append(event["id"])
-            yield event
-
-    questions(newest_first())
-    assert read == ["i", "2"]
+    asyncio.run(pending(pages([idle("2"), use("2"), use("1"), idle("1")], read=read)))
+    assert read == [0]
 
 
 ONE, TWO = questions([idle("1", "2"), use("2", "agent.mcp_tool_use"), use("1")])

@@ -13,6 +13,7 @@ MARKER = {"k8s_uid": "uid-1/1/d", "k8s_owner": "here/team/one"}
 SEEN = [
     (MARKER, {}, "team", ("team", "one", "uid-1"), "made here"),
     (MARKER, {}, None, ("team", "one", "uid-1"), "in any namespace"),
+    ({**MARKER, "k8s_owner": "also-here/team/one"}, {}, None, ("team", "one", "uid-1"), "by its other name"),
     (MARKER, {}, "other", None, "not in that one"),
     ({**MARKER, "k8s_owner": "there/team/one"}, {}, None, None, "those of another cluster in the same workspace"),
     ({"k8s_uid": "uid-1/1/d"}, {}, None, None, "nobody knows whose"),
@@ -26,7 +27,7 @@ SEEN = [
 @pytest.mark.parametrize(("metadata", "fields", "namespace", "owner", "reason"), SEEN, ids=[row[4] for row in SEEN])
 def test_whose_a_session_was(metadata, fields, namespace, owner, reason):
     wire = Session.model_validate({"id": "sesn_1", "metadata": metadata, **fields})
-    assert orphaned(wire, "here", namespace) == owner, reason
+    assert orphaned(wire, {"here", "also-here"}, namespace) == owner, reason
 
 
 def test_a_session_has_somebody_by_uid_claim_status_or_wish():
