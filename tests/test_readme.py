@@ -9,6 +9,7 @@ import yaml
 from managed_agents_operator import guide
 from managed_agents_operator.api.crd import DEFINITIONS, schema
 from managed_agents_operator.settings import Settings, variable
+from managed_agents_operator.telemetry import METRICS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -19,8 +20,6 @@ FIELDS = (
 )
 SAMPLE = ROOT / "deploy/samples/03-kickoff-and-budget.yaml"
 PATHS = sorted({found for text in DOCUMENTS.values() for found in re.findall(r"`((?:spec|status)\.[\w.\[\]]+)`", text)})
-COMING = {"argocd/README.md", "flux/sessions.yaml"}
-COMING |= {f"deploy/{name}" for name in ("overlays", "chart", "monitoring", "Dockerfile", "argocd", "flux")}
 
 
 def section(title):
@@ -113,10 +112,15 @@ def test_what_is_named_is_there(name):
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
     links = {link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link}
-    assert {link for link in links if leads_nowhere(link, document)} <= COMING
+    assert {link for link in links if leads_nowhere(link, document)} == set()
     paths = set(re.findall(r"(?:-f |-k |`)((?:deploy|crds|tests)(?:/[\w.-]*\w)*)/?(?=\s|$|`)", text, re.MULTILINE))
-    assert {path for path in paths if not (ROOT / path).exists() and not path.startswith(tuple(COMING))} <= COMING
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
     assert set(re.findall(r"MANAGED_AGENTS_[A-Z_]+", text)) <= {variable(name) for name in Settings.model_fields}
+
+
+def test_a_metric_that_is_named_is_one():
+    named = set(re.findall(r"\bmanaged_agents_(?!operator|simulator|local|kubectl)\w+", "".join(DOCUMENTS.values())))
+    assert named == {metric.name for metric in METRICS}
 
 
 def test_all_samples_that_are_shown_are_samples():

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         "crds",
         help="write the CRDs and their field reference",
         description="Writes the generated files below a folder: crds/, the copies in deploy/ for kustomize and helm, "
-        "and the tables of settings and conditions in deploy/README.md, where that is there.",
+        "and the tables of settings, metrics and conditions in deploy/README.md, where that is there.",
         epilog="Then: kubectl apply --server-side -f crds/",
     )
     crds.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="the folder (default: this one)")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from managed_agents_operator.api import remedies
 from managed_agents_operator.settings import Settings, variable
+from managed_agents_operator.telemetry import METRICS
 
 GUIDE = Path("deploy") / "README.md"
 
@@ -26,7 +27,11 @@ def write(root: Path) -> tuple[Path, ...]:
 
 def tables() -> dict[str, str]:
     """Each table by the name that its marks have."""
-    return {"settings": table(("Variable", "Default", "Meaning"), settings()), "conditions": remedies.markdown()}
+    return {
+        "settings": table(("Variable", "Default", "Meaning"), settings()),
+        "metrics": table(("Metric", "Type", "Labels", "Meaning"), metrics()),
+        "conditions": remedies.markdown(),
+    }
 
 
 def begin(name: str) -> str:
@@ -52,6 +57,12 @@ def settings() -> Iterator[tuple[str, str, str]]:
     for name, field in Settings.model_fields.items():
         default = "" if field.default_factory is not None or field.default in (None, ()) else f"`{field.default}`"
         yield f"`{variable(name)}`", default, " ".join((field.description or "").split())
+
+
+def metrics() -> Iterator[tuple[str, str, str, str]]:
+    """Name, type, labels and meaning of each metric."""
+    for one in METRICS:
+        yield f"`{one.name}`", one.kind, ", ".join(f"`{label}`" for label in one.labels), one.meaning
 
 
 def table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
