@@ -64,6 +64,7 @@ test-wheel: dist ## Run them against the wheel of dist/, installed, with the che
 	@where='import sysconfig; print(sysconfig.get_path("purelib"))'; \
 	  $(BIN)/python -c "$$where" > "$$($(WHEEL)/bin/python -c "$$where")/pinned.pth"
 	@$(BIN)/managed-agents-local assets > /dev/null
+	@$(BIN)/python -m tests.toolbox
 	@TESTED=wheel PYTHONHASHSEED=0 $(WHEEL)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 .PHONY: dist
