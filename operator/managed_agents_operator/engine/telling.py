@@ -78,7 +78,7 @@ class Scribe:
         writer: Writer,
         events: Events,
         pace: Pace,
-        wrote: Callable[[Mapping[str, Any], Mapping[str, Any]], None] = lambda *_: None,
+        wrote: Callable[[Mapping[str, Any], Mapping[str, Any]], None] | None = None,
     ) -> None:
         self._kind = kind
         self._writer = writer
@@ -128,7 +128,8 @@ class Scribe:
                 self.refused(cell, again)
                 raise ClusterUnreachable(str(again)) from again
         cell.body = body
-        self._wrote(before, body)
+        if self._wrote is not None:
+            self._wrote(before, body)
 
     def _tell(self, view: View, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         for news in of_change(view, before, after):
