@@ -132,7 +132,7 @@ class Explorer:
         began = time.monotonic()
         self.report = Report(self.scenario)
         often = gc.get_threshold()
-        gc.set_threshold(50_000, 20, 50)
+        gc.set_threshold(500_000, 20, 50)
         try:
             self._levels(began)
             if self.report.complete:
