@@ -1,13 +1,16 @@
 """What the documents say is what the code has: settings, conditions, fields, manifest, commands, files."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from tests.toolbox.tools import tool
 
 from managed_agents_operator import guide
 from managed_agents_operator.api.crd import DEFINITIONS, schema
+from managed_agents_operator.api.reasons.ready import READY
 from managed_agents_operator.settings import Settings, variable
 from managed_agents_operator.telemetry import METRICS
 
@@ -121,6 +124,28 @@ def test_what_is_named_is_there(name):
 def test_a_metric_that_is_named_is_one():
     named = set(re.findall(r"\bmanaged_agents_(?!operator|simulator|local|kubectl)\w+", "".join(DOCUMENTS.values())))
     assert named == {metric.name for metric in METRICS}
+
+
+QUERIES = [one.replace("\\|", "|") for one in re.findall(r"`(\w+ by \(.*?)`", DOCUMENTS["deploy/README.md"])]
+
+
+def test_what_is_asked_of_prometheus_is_a_question_to_it(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    asked = [{"record": f"asked:{n}", "expr": query} for n, query in enumerate(QUERIES)]
+    rules.write_text(yaml.safe_dump({"groups": [{"name": "guide", "rules": asked}]}))
+    done = subprocess.run([tool("promtool"), "check", "rules", rules], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(QUERIES) >= 6
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_question_names_labels_that_the_metric_has(query):
+    labels = {metric.name: set(metric.labels) for metric in METRICS}
+    [name] = re.findall(r"managed_agents_\w+", query)
+    named = set(re.search(r"by \((.*?)\)", query)[1].split(", ")) | set(re.findall(r"(\w+)=~?\"", query))
+    assert named <= labels[name]
+    reasons = {reason for listed in re.findall(r"reason=~\"(.*?)\"", query) for reason in listed.split("|")}
+    assert reasons <= set(READY)
 
 
 def test_all_samples_that_are_shown_are_samples():

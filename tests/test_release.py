@@ -82,7 +82,7 @@ def test_the_wheel_has_the_packages_and_what_they_apply(built):
 
 def test_the_version_stands_everywhere_as_in_the_package():
     """Where it has to be written down again, so that a cluster runs what was released."""
-    image = re.compile(r"managed-agents-operator:(\d+\.\d+\.\d+\S*?)[`\"'\s]")
+    image = re.compile(r"managed(?:-agents-operator:|_agents_operator-)(\d+\.\d+\.\d+\S*?)(?:-py3|[`\"'\s])")
     files = [ROOT / "README.md", *ROOT.glob("deploy/**/*.yaml"), *ROOT.glob("deploy/**/*.md")]
     tags = {(str(path.relative_to(ROOT)), tag) for path in files for tag in image.findall(path.read_text())}
     for path in ROOT.glob("deploy/**/kustomization.yaml"):
