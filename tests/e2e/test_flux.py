@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.health import verdicts
+from tests.health.kstatus import kstatus
+from tests.health.lua import health
 from tests.health.recording import each, reason
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("gitops"), pytest.mark.timeout(300)]
@@ -101,3 +103,14 @@ def test_a_spec_that_was_not_looked_at_is_in_progress(judged):
     before = json.loads(json.dumps(idle)) | {"metadata": {"generation": 2}}
     fresh = {"metadata": {"generation": 1}, "status": {"observedGeneration": -1}}
     assert judged([idle, before, fresh]) == ["Current", "InProgress", "InProgress"]
+
+
+def test_what_nobody_looked_at_yet_is_no_success(kubectl, namespace, session):
+    """As it is stored while no operator runs: by the default of the CRD, not by luck."""
+    fresh = session("fresh", {"agent": {"id": "agent_1"}, "environment": {"id": "env_1"}})
+    fresh["metadata"]["namespace"] = namespace
+    kubectl("create", objects=[fresh])
+    stored = json.loads(kubectl("get", "session", "fresh", "-n", namespace, "-o", "json"))
+    [(status, why)] = kstatus([stored])
+    assert (status, health("Session", stored)[0]) == ("InProgress", "Progressing")
+    assert "observed generation is -1" in why

@@ -38,13 +38,11 @@ def world(shared):
     shared.apply(
         shared.secret("key", apiKey=shared.world.simulator.key),
         home.secret("shared", apiKey=shared.world.simulator.key),
-        shared.connection("own"),
-        shared.connection("all", "ClusterConnection", apiKeySecretRef={"name": "shared", "key": "apiKey"}),
-        shared.session("by-own", connectionRef={"name": "own"}),
     )
-    shared.kubectl("apply", *_files())
+    shared.kubectl("apply", *_files(), "-f", "-", input=_manifests(shared))
     good = [name for path, names in NAMES.items() for name in names if "unknown" not in path.name]
-    shared.wait_ready(*good, "by-own")
+    good += ["by-own", "sparing"]
+    shared.wait_ready(*good)
     shared.kubectl("wait", "session/triage", "session/replace", "--for=condition=Finished", "--timeout=60s")
     shared.wait("unknown-agent", "InvalidSpec")
     shared.settled(*good)
@@ -57,10 +55,16 @@ def _files():
 
 
 def _manifests(world):
-    """What has no file."""
-    kinds = (world.connection("own"), world.session("by-own", connectionRef={"name": "own"}))
-    shared = world.connection("all", "ClusterConnection", apiKeySecretRef={"name": "shared", "key": "apiKey"})
-    return "---\n".join(json.dumps(one) + "\n" for one in (*kinds, shared))
+    """What has no file; a default is left out wherever there is one, in the items of lists too."""
+    some = {"selector": {"matchExpressions": [{"key": "claude", "operator": "Exists"}]}}
+    ref = {"name": "shared", "key": "apiKey"}
+    made = (
+        world.connection("own"),
+        world.connection("all", "ClusterConnection", apiKeySecretRef=ref, allowedNamespaces=some),
+        world.session("by-own", connectionRef={"name": "own"}),
+        world.session("sparing", budget={"maxListCost": {"amount": "2500"}}, resources=[MEMORY]),
+    )
+    return "---\n".join(json.dumps(one) + "\n" for one in made)
 
 
 def _apply(world, how):

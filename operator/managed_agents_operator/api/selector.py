@@ -44,7 +44,7 @@ class Requirement(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.operator in ['In', 'NotIn'] ? size(self.values) > 0 : size(self.values) == 0",
+            "(has(self.values) && size(self.values) > 0) == (self.operator in ['In', 'NotIn'])",
             "values are needed with operator In or NotIn, and with these alone: set values, or remove them",
         ),
     )
@@ -52,7 +52,9 @@ class Requirement(Model):
     """Label that it is about."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
     """What must hold. NotIn holds for a namespace without the label, too."""
-    values: Annotated[tuple[LabelValue, ...], Field(max_length=64), ATOMIC] = ()
+    # Without a default: the list around it is one value to server-side apply, and must be stored as it was written, or
+    # two tools that apply the very same are in conflict.
+    values: Annotated[tuple[LabelValue, ...], Field(max_length=64), ATOMIC] | None = None
     """Values that In and NotIn look for."""
 
     def holds(self, labels: Mapping[str, str]) -> bool:
@@ -60,9 +62,9 @@ class Requirement(Model):
         value = labels.get(self.key)
         match self.operator:
             case "In":
-                return value in self.values
+                return value in (self.values or ())
             case "NotIn":
-                return value not in self.values
+                return value not in (self.values or ())
             case "Exists":
                 return value is not None
             case "DoesNotExist":
