@@ -20,7 +20,6 @@ from managed_agents_local.simulator import Simulator
 from managed_agents_simulator.control import Control
 
 SESSIONS = "sessions.managedagents.dev"
-CONNECTIONS = "connections.managedagents.dev,clusterconnections.managedagents.dev"
 
 
 class World:
@@ -149,17 +148,6 @@ class World:
         scope = ["--all-namespaces"] if namespace is None else ["--namespace", namespace]
         items: list[dict[str, Any]] = json.loads(self.kubectl("get", SESSIONS, *scope, "-o", "json").stdout)["items"]
         return items
-
-    def remove_resources(self) -> None:
-        """Have no resource of ours left, whatever their finalizers wait for; for the end of a test."""
-        every = f"{SESSIONS},{CONNECTIONS}"
-        self.kubectl("delete", every, "--all", "--all-namespaces", "--wait=false")
-        left = json.loads(self.kubectl("get", every, "--all-namespaces", "-o", "json").stdout)["items"]
-        for resource in left:
-            meta, free = resource["metadata"], '{"metadata":{"finalizers":null}}'
-            scope = ["-n", meta["namespace"]] if "namespace" in meta else []
-            # One that has gone meanwhile is no failure.
-            self.kubectl("patch", resource["kind"], meta["name"], *scope, "--type=merge", "-p", free, check=False)
 
     def __enter__(self) -> Self:
         return self.start()

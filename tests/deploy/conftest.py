@@ -13,6 +13,7 @@ import kubernetes
 import pytest
 import yaml
 from tests.e2e.scene import Scene
+from tests.e2e.tidying import remove_resources
 from tests.toolbox.tools import tool
 
 from managed_agents_local import assets, manifests
@@ -97,11 +98,12 @@ def scene(cluster, tmp_path):
         World(cluster, tmp_path, installed=installed, simulator_options=["--speed", "4"]) as world,
         kubernetes.config.new_client_from_config(str(cluster.kubeconfig)) as client,
     ):
+        stored = kubernetes.client.CustomObjectsApi(client)
         try:
-            yield Scene(world, kubernetes.client.CustomObjectsApi(client))
+            yield Scene(world, stored)
         finally:
             world.stop()
-            world.remove_resources()
+            remove_resources(stored)
 
 
 def one(objects, kind, name=NAME):

@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.connecting import fares
 from tests.e2e.lodging import Lodging
 from tests.e2e.scene import Scene
+from tests.e2e.tidying import remove_resources, remove_values
 
 from managed_agents_local import manifests
 from managed_agents_local.controlplane import ControlPlane
@@ -151,23 +152,23 @@ def opened(control_plane, installed, stored):
     def scene(directory):
         with World(control_plane, directory, installed=installed, simulator_options=["--speed", "4"]) as world:
             # Other tests of this cluster may have left some, and an operator serves them all.
-            world.remove_resources()
+            remove_resources(stored)
             try:
                 yield Scene(world, stored)
             finally:
                 world.stop()
-                world.remove_resources()
-                world.kubectl("delete", "secrets,configmaps", "--all", "--namespace=default")
+                remove_resources(stored)
+                remove_values(stored, "default")
 
     return scene
 
 
 @pytest.fixture(scope="session")
-def lodging(control_plane, installed, tmp_path_factory):
+def lodging(control_plane, installed, stored, tmp_path_factory):
     """A world for those tests that need none of their own."""
     directory = tmp_path_factory.mktemp("lodging")
     with World(control_plane, directory, installed=installed, simulator_options=["--speed", "4"]) as world:
-        yield Lodging(world)
+        yield Lodging(world, stored)
 
 
 @pytest.fixture(scope="module", autouse=True)

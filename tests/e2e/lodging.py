@@ -5,6 +5,8 @@ A world of its own costs a test more than all that it does there; `conftest` say
 
 from __future__ import annotations
 
+from tests.e2e.tidying import remove_values
+
 HARMLESS = range(200, 500)
 POISON = (401, 402, 403, 429)
 """After these answers an operator waits, and the next test would wait with it."""
@@ -13,8 +15,9 @@ POISON = (401, 402, 403, 429)
 class Lodging:
     """Has at most one operator, started when a test asks for one."""
 
-    def __init__(self, world):
+    def __init__(self, world, stored):
         self.world = world
+        self._stored = stored
         self._env = None
 
     @property
@@ -40,8 +43,8 @@ class Lodging:
         answers = {call["status"] for call in scene.calls()}
         if any(code not in HARMLESS or code in POISON for code in answers) or not self.world.control.healthy():
             self.park()
-        self.world.remove_resources()
-        self.world.kubectl("delete", "secrets,configmaps", "--all", "--namespace=default")
+        scene.clear()
+        remove_values(self._stored, "default")
 
     def park(self):
         """No operator: somebody else has one in this cluster."""

@@ -12,6 +12,7 @@ import time
 
 import httpx
 import yaml
+from tests.e2e.tidying import remove_resources
 
 FAST = {
     "MANAGED_AGENTS_LOG_LEVEL": "debug",
@@ -82,6 +83,10 @@ class Scene:
         return self.world.stop_operator()
 
     # the cluster
+
+    def clear(self):
+        """Take away all that tests made, of our kinds in any namespace."""
+        remove_resources(self._stored)
 
     def kubectl(self, *args, **options):
         return self.world.kubectl(*args, **options).stdout

@@ -32,7 +32,7 @@ def scene(operated):
     yield operated.anew()
     operated.control.clear_faults()
     operated.control.reset_modes()
-    operated.world.remove_resources()
+    operated.clear()
 
 
 def test_two_tenants_each_with_a_key_and_a_workspace(scene, team, opened_to):

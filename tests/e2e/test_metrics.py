@@ -226,7 +226,7 @@ def test_a_restart_counts_nothing_twice_and_what_is_gone_is_shown_no_more(world)
     assert after.number(spent) == pytest.approx((now - before) / 100)
     assert after.number(exists) == pytest.approx(now / 100)
     assert "agent_sample" not in after.scrapes[-1]["text"], "by agent only where that is asked for"
-    scene.world.remove_resources()
+    scene.clear()
     scene.until("nothing", lambda: "managed_agents_sessions{" not in operator.metrics())
     after.scrape()
     assert re.findall(r"^managed_agents_session\w*\{.*", after.scrapes[-1]["text"], re.MULTILINE) == []

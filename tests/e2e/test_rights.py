@@ -148,7 +148,7 @@ def trouble(world):
     world.apply(world.session("wrong", agent={"id": "agent_nobody"}), world.session("right"))
     yield world
     world.kill()
-    world.world.remove_resources()
+    world.clear()
 
 
 @pytest.mark.parametrize(("missing", "env", "reason"), ABSENT, ids=[reason for *_, reason in ABSENT])
