@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import kubernetes
@@ -85,6 +86,8 @@ def cluster():
 @pytest.fixture
 def bare(cluster):
     """The same again, whatever tests before put there."""
+    if cluster.kubectl("get", "crd", "-o", "name").stdout:
+        served(cluster)
     kinds = "crd,clusterrole,clusterrolebinding,role,rolebinding,sa,svc,deployment,pdb,networkpolicy"
     cluster.kubectl("delete", kinds, "-A", "-l", f"app.kubernetes.io/name={NAME}", "--timeout=60s")
     return cluster
@@ -104,6 +107,17 @@ def scene(cluster, tmp_path):
         finally:
             world.stop()
             remove_resources(stored)
+
+
+def served(cluster):
+    """Wait until all our kinds can be listed: a CRD that is deleted before hangs for minutes, whoever deletes it."""
+    kinds = "sessions,connections,clusterconnections"
+    for _ in range(300):
+        done = cluster.kubectl("get", kinds, "-A", check=False)
+        if done.returncode == 0:
+            return
+        time.sleep(0.1)
+    raise AssertionError(done.stderr)
 
 
 def one(objects, kind, name=NAME):

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import yaml
-from tests.deploy.conftest import CHART, DEPLOY, NAME, NAMESPACE, Helm
+from tests.deploy.conftest import CHART, DEPLOY, NAME, NAMESPACE, Helm, served
 
 from managed_agents_local.manifests import established
 
@@ -118,6 +118,7 @@ def test_crds_of_others_are_in_nobodys_way_and_can_be_taken_over(helm, cluster, 
 def test_crds_go_with_a_release_that_says_so(helm, cluster):
     helm("install", NAME, CHART, *HERE, "--set", "crds.keep=false")
     assert set(crds(cluster)) == CRDS
+    served(cluster)
     helm("uninstall", NAME, "-n", NAMESPACE)
     cluster.kubectl("wait", "--for=delete", "--timeout=60s", *(f"crd/{name}" for name in sorted(CRDS)))
     assert crds(cluster) == {}
