@@ -108,8 +108,8 @@ ASPECT = st.fixed_dictionaries(
     optional={
         "type": st.sampled_from(["Ready", "Synced", "Finished", "Reconciling", "Stalled", "Dreaming"]),
         "status": st.sampled_from(["True", "False", "Unknown"]),
-        "reason": st.sampled_from(["Idle", "Archived", "Terminated", "Suspended", "FromTheFuture"]),
-        "message": st.sampled_from(["", "said"]),
+        "reason": st.sampled_from(["Idle", "Archived", "Terminated", "Suspended", "FromTheFuture"]) | ODD,
+        "message": st.sampled_from(["", "said"]) | ODD,
     },
 )
 BODIES = st.fixed_dictionaries(

@@ -25,8 +25,8 @@ local function is_true(name)
 end
 
 local function health(state, condition)
-  local reason = condition.reason or ""
-  local message = condition.message or ""
+  local reason = tostring(condition.reason or "")
+  local message = tostring(condition.message or "")
   if reason ~= "" and message ~= "" then
     message = reason .. ": " .. message
   elseif message == "" then
