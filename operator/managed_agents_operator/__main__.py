@@ -6,6 +6,7 @@ Called by a person, a Deployment or a script. Says what there is to do and hands
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,8 +72,11 @@ def _variables() -> str:
 
 def _run() -> int:
     settings = load()
+    # Nothing that an import makes is garbage, and to look for it takes a tenth of the start.
+    gc.disable()
     from managed_agents_operator import app, composition  # noqa: PLC0415 - --help and wrong settings need not wait
 
+    gc.enable()
     return app.run(settings, composition.join)
 
 
