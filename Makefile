@@ -52,13 +52,17 @@ up: setup ## Keep all that running and print how to use it (Ctrl-C ends it)
 	@$(BIN)/managed-agents-local up
 
 .PHONY: test
-test: setup ## Run all tests (TESTS=tests/engine for some)
+test: setup ## Run the tests (TESTS=tests/engine for some)
 	@$(BIN)/managed-agents-local assets > /dev/null
 	@$(BIN)/python -m tests.toolbox
-	@PYTHONHASHSEED=0 $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	@PYTHONHASHSEED=0 $(BIN)/pytest -n $(WORKERS) --dist loadgroup $(or $(TESTS),-m "not thorough")
+
+.PHONY: test-all
+test-all: TESTS := tests
+test-all: test ## Run them with those that take long for what they may find, too
 
 .PHONY: test-wheel
-test-wheel: dist ## Run them against the wheel of dist/, installed, with the checkout's code out of reach
+test-wheel: dist ## Run all of them against the wheel of dist/, installed, with the checkout's code out of reach
 	@rm -rf $(WHEEL) && $(BIN)/python -m venv --without-pip $(WHEEL)
 	@$(BIN)/uv pip install --quiet --offline --no-deps --python $(WHEEL)/bin/python dist/*.whl
 	@where='import sysconfig; print(sysconfig.get_path("purelib"))'; \

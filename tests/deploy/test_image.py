@@ -99,6 +99,7 @@ def test_a_builder_is_sent_what_it_needs_and_nothing_else(path, sent, reason):
     assert let_through(Path(path), rules) is sent, reason
 
 
+@pytest.mark.thorough
 def test_the_image_holds_what_the_operator_needs_and_no_more(image):
     names = {path.stem.rpartition("-")[0] for path in image.root.glob(f"{PACKAGES}/*.dist-info")}
     lock = (ROOT / ".requirements/runtime.txt").read_text()
@@ -109,12 +110,14 @@ def test_the_image_holds_what_the_operator_needs_and_no_more(image):
     assert not list(image.root.glob("**/pip")), "nothing can be installed in it"
 
 
+@pytest.mark.thorough
 def test_nothing_can_be_written_in_it_and_it_has_no_rights(image):
     done = run(image, "sh", "-c", "id -u; grep CapEff /proc/self/status; touch /x /opt/x /usr/x /tmp/x")
     assert done.stdout.split() == ["65532", "CapEff:", "0" * 16]
     assert [line.rpartition(": ")[2] for line in done.stderr.splitlines()] == ["Read-only file system"] * 4
 
 
+@pytest.mark.thorough
 def test_it_starts_by_itself(image):
     *_, last = stages(DOCKERFILE)
     done = run(image, *last.command(), "--help")
@@ -156,6 +159,7 @@ def forbidden(scene, user):
     return [f"{one.verb} {one.resource} {one.namespace}" for one in asked if one.code == 403]
 
 
+@pytest.mark.thorough
 def test_in_one_namespace_it_works_by_roles_alone(scene, pods):
     namespace = "managed-agents"
     scene.world.kubectl("create", "namespace", namespace, check=False)
@@ -185,6 +189,7 @@ def test_in_one_namespace_it_works_by_roles_alone(scene, pods):
     assert forbidden(scene, f"system:serviceaccount:{namespace}:managed-agents-operator") == []
 
 
+@pytest.mark.thorough
 def test_an_api_of_ones_own_is_trusted_by_the_authority_that_it_was_given(scene, pods, tmp_path):
     namespace = "managed-agents-system"
     key(scene, namespace)

@@ -110,6 +110,7 @@ def test_all_is_seen(demo):
     assert demo.left() == []
 
 
+@pytest.mark.thorough
 def test_an_operator_that_ends_by_itself_is_told(demo, running):
     demo.wait_for(APPLIED)
     [operator] = [pid for pid, line in running(demo.folder).items() if "managed_agents_operator" in line]
@@ -125,6 +126,7 @@ def test_an_operator_that_ends_by_itself_is_told(demo, running):
     assert f"All logs are kept in {demo.folder / kept}" in said
 
 
+@pytest.mark.thorough
 def test_a_second_session_for_one_resource_is_told(demo):
     """Whoever made it: the demo claims that there is one."""
     url, key = demo.simulator()
@@ -147,6 +149,7 @@ def test_a_second_session_for_one_resource_is_told(demo):
     assert "operator: still runs; " in said
 
 
+@pytest.mark.thorough
 def test_what_somebody_else_did_is_not_taken_for_the_work_of_the_operator(demo):
     url, _ = demo.simulator()
     demo.wait_for("^ok  A title changed")
@@ -160,6 +163,7 @@ def test_what_somebody_else_did_is_not_taken_for_the_work_of_the_operator(demo):
     assert "ok  spec.archived" not in said
 
 
+@pytest.mark.thorough
 def test_a_token_that_is_not_handed_on_is_told(demo):
     """A server that says it took the token, and did not."""
     url, _ = demo.simulator()
@@ -176,6 +180,7 @@ def test_a_token_that_is_not_handed_on_is_told(demo):
     assert "ok  A token changed" not in said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("number", "moment"),
     [(signal.SIGINT, APPLIED), (signal.SIGTERM, "^Server Version: ")],

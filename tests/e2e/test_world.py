@@ -94,6 +94,7 @@ def test_up_prints_what_a_shell_needs_and_ends_when_told(up, how):
     assert process.wait() == 0
 
 
+@pytest.mark.thorough
 def test_up_ends_when_a_part_does(up, directory, running):
     process, _ = up("--without-operator")
     simulators = [pid for pid, line in running(directory).items() if "managed_agents_simulator" in line]
@@ -103,6 +104,7 @@ def test_up_ends_when_a_part_does(up, directory, running):
     assert "simulator: ended with -9" in process.text()
 
 
+@pytest.mark.thorough
 def test_up_on_a_cluster_that_runs_already_leaves_it_running(up, directory, monkeypatch):
     with ControlPlane(directory / "theirs") as cluster:
         environment = cluster.environment()

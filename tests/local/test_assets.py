@@ -120,6 +120,7 @@ def test_a_go_that_is_new_enough_is_used(version, told, fake_go, tmp_path):
     assert toolchain.find(tmp_path, told.say) == fake_go.folder / "go"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("version", ["", "devel +abc"])
 def test_no_go_at_all_and_no_package_says_what_is_missing(version, told, fake_go, tmp_path, monkeypatch):
     fake_go.is_version(version)
