@@ -11,7 +11,6 @@ from dataclasses import replace
 from managed_agents_kubectl.cluster import CORE, OURS, opened
 from managed_agents_kubectl.scope import Failed, Scope
 from managed_agents_operator.api.connection import CLUSTER_CONNECTIONS, CONNECTIONS
-from managed_agents_operator.kube.access import object_path
 from managed_agents_operator.kube.contexts import contexts, kubeconfig
 from managed_agents_operator.settings import WrongSettings
 
@@ -37,8 +36,8 @@ async def _find(what: str, scope: Scope) -> list[tuple[str, str]]:
         if what == "namespaces":
             found = await kubernetes.listed(CORE, "namespaces", what="Namespace")
             return [(body["metadata"]["name"], "") for body in found]
-        own = await kubernetes.cluster.call("GET", object_path(*OURS, CONNECTIONS, kubernetes.namespace))
-        names = [(body["metadata"]["name"], "Connection") for body in own["items"]]
+        own = await kubernetes.listed(OURS, CONNECTIONS, what="Connection", namespace=kubernetes.namespace)
+        names = [(body["metadata"]["name"], "Connection") for body in own]
         try:
             shared = await kubernetes.listed(OURS, CLUSTER_CONNECTIONS, what="ClusterConnection")
         except Failed:

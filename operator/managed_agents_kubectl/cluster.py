@@ -49,25 +49,24 @@ class Kubernetes:
 
     async def sessions(self, namespace: str | None) -> list[Object]:
         """All Sessions of a namespace, or of all of them for None."""
-        where = "all namespaces" if namespace is None else f"namespace {namespace}"
-        return await self._listed(object_path(*OURS, PLURAL, namespace), f"list Sessions of {where}")
+        return await self.listed(OURS, PLURAL, what="Session", namespace=namespace)
 
     async def get(self, group: tuple[str, str], plural: str, namespace: str | None, name: str, *, what: str) -> Object:
         """One object. Raises `Missing`, `Refused` and `Failed`, which call it `what`."""
         told = f"{what} {namespace}/{name}" if namespace else f"{what} {name}"
-        try:
-            path = object_path(*group, plural, namespace, name)
-        except ObjectGone as error:
-            raise Missing(str(error)) from None
+        path = _path(*group, plural, namespace, name)
         return await self._ask("GET", path, f"get {told}", missing=f"{told} is not there")
 
-    async def listed(self, group: tuple[str, str], plural: str, *, what: str) -> list[Object]:
-        """All objects of a kind, of all namespaces."""
-        return await self._listed(object_path(*group, plural, None), f"list {what}s of all namespaces")
+    async def listed(
+        self, group: tuple[str, str], plural: str, *, what: str, namespace: str | None = None
+    ) -> list[Object]:
+        """All objects of a kind, of a namespace or of all of them."""
+        where = "all namespaces" if namespace is None else f"namespace {namespace}"
+        return await self._listed(_path(*group, plural, namespace), f"list {what}s of {where}")
 
     async def events(self, namespace: str, uid: str) -> list[Object]:
         """The Events about one object, in no order."""
-        path = object_path(*CORE, "events", namespace)
+        path = _path(*CORE, "events", namespace)
         fields = {"fieldSelector": f"involvedObject.uid={uid}"}
         answer = await self._ask("GET", path, f"list Events of namespace {namespace}", params=fields)
         items: list[Object] = answer["items"]
@@ -75,7 +74,7 @@ class Kubernetes:
 
     async def deployments(self, namespace: str, labels: str) -> list[Object]:
         """The Deployments of a namespace with these labels."""
-        path = object_path("apps", "v1", "deployments", namespace)
+        path = _path("apps", "v1", "deployments", namespace)
         told = f"list Deployments of namespace {namespace}"
         answer = await self._ask("GET", path, told, params={"labelSelector": labels})
         items: list[Object] = answer["items"]
@@ -84,7 +83,7 @@ class Kubernetes:
     async def create(self, body: Mapping[str, Any]) -> Object:
         """Make a Session where its metadata says."""
         meta = body["metadata"]
-        path = object_path(*OURS, PLURAL, meta["namespace"])
+        path = _path(*OURS, PLURAL, meta["namespace"])
         told = f"create Session {meta['namespace']}/{meta['name']}"
         return await self._ask("POST", path, told, body=body)
 
@@ -131,6 +130,13 @@ async def opened(scope: Scope) -> AsyncIterator[Kubernetes]:
         raise Failed(str(error)) from None
     async with cluster:
         yield Kubernetes(cluster, namespace, scope.request_timeout)
+
+
+def _path(group: str, version: str, plural: str, namespace: str | None, name: str | None = None) -> str:
+    try:
+        return object_path(group, version, plural, namespace, name)
+    except ObjectGone as error:
+        raise Missing(str(error)) from None
 
 
 def _namespace(files: str | None, context: str | None) -> str:

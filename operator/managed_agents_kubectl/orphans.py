@@ -19,7 +19,7 @@ from managed_agents_kubectl.credentials import usual
 from managed_agents_kubectl.export import exported
 from managed_agents_kubectl.manifest import free, slug
 from managed_agents_kubectl.scope import FAILED, OK, Failed, Scope
-from managed_agents_kubectl.unowned import Orphan, found, places
+from managed_agents_kubectl.unowned import Orphan, found, owned, places
 from managed_agents_operator.claude.errors import ClaudeError, NotFound, Unclear
 from managed_agents_operator.claude.models import Session
 from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
@@ -46,7 +46,7 @@ async def run(
         namespace = None if everywhere else kubernetes.namespace
         async with found(kubernetes, scope, where, namespace) as (orphans, troubles):
             for trouble in troubles:
-                click.echo(f"warning: {trouble}", err=True)
+                click.echo(f"warning: {words.harmless(trouble)}", err=True)
             if len(troubles) == len(where):
                 raise Failed("no connection could be looked through")
             if act is None or not orphans:
@@ -103,7 +103,8 @@ async def _again(kubernetes: Kubernetes, one: Orphan) -> Session:
         body = await kubernetes.within(one.namespace).session(one.owner)
     except Missing:
         body = None
-    if body is not None and body["metadata"]["uid"] == one.uid:
+    uids, ids = owned([body] if body is not None else [])
+    if one.uid in uids or one.id in ids:
         raise Failed(f"Session {one.namespace}/{one.owner} is back")
     try:
         wire = (await one.client.get_session(one.id)).value

@@ -85,7 +85,7 @@ async def found(
 ) -> AsyncIterator[tuple[list[Orphan], list[str]]]:
     """The orphans, within the context of their clients, and what kept a connection from being looked through."""
     clusters = await identities(kubernetes, scope, namespace)
-    seen: dict[str, Orphan] = {}
+    seen: dict[tuple[str, str], Orphan] = {}
     troubles: list[str] = []
     async with AsyncExitStack() as stack:
         for place in where:
@@ -97,12 +97,17 @@ async def found(
                         for item in page.value.items:
                             wire = Session.model_validate(item)
                             if owner := orphaned(wire, clusters, namespace):
-                                one = Orphan(wire, *owner, client, key)
-                                seen[wire.id] = max(seen.get(wire.id, one), one, key=_fitness)
+                                keep(seen, Orphan(wire, *owner, client, key))
             except Failed as error:
                 troubles.append(f"{place}: {error}")
         uids, ids = owned(await kubernetes.sessions(namespace))
         yield [one for one in seen.values() if one.uid not in uids and one.id not in ids], troubles
+
+
+def keep(seen: dict[tuple[str, str], Orphan], one: Orphan) -> None:
+    """Take in an orphan: once for each address, since a server may list what sessions it likes under any id."""
+    at = (one.access.spec.base_url.rstrip("/"), one.id)
+    seen[at] = max(seen.get(at, one), one, key=_fitness)
 
 
 def _fitness(one: Orphan) -> int:

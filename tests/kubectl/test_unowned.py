@@ -6,8 +6,15 @@ import json
 
 import pytest
 
-from managed_agents_kubectl.unowned import orphaned, owned
+from managed_agents_kubectl import orphans
+from managed_agents_kubectl.cluster import Kubernetes, Missing
+from managed_agents_kubectl.credentials import Access
+from managed_agents_kubectl.unowned import Orphan, keep, orphaned, owned
+from managed_agents_operator.api.connection import ConnectionSpec
+from managed_agents_operator.claude.answers import Answer
 from managed_agents_operator.claude.models import Session
+from managed_agents_operator.engine.choosing import ENVIRONMENT, Place
+from managed_agents_operator.engine.errors import ObjectGone
 
 MARKER = {"k8s_uid": "uid-1/1/d", "k8s_owner": "here/team/one"}
 SEEN = [
@@ -42,3 +49,92 @@ def test_a_session_has_somebody_by_uid_claim_status_or_wish():
     )
     assert uids == {"uid-0", "uid-1", "uid-2", "uid-3"}
     assert ids == {"sesn_2", "sesn_3"}
+
+
+class Client:
+    """The API with one session, and what was done to it."""
+
+    def __init__(self, wire):
+        self.wire, self.archived = wire, []
+
+    async def get_session(self, id):
+        return Answer(self.wire, None)
+
+    async def archive_session(self, id):
+        self.archived.append(id)
+
+
+class Cluster:
+    """A cluster with the Session that has come back, or with none."""
+
+    def __init__(self, body=None):
+        self.body, self.asked = body, []
+
+    async def call(self, method, path, *, params=None, body=None):
+        self.asked.append(path)
+        if self.body is None:
+            raise ObjectGone("not there")
+        return self.body
+
+
+def orphan(place=ENVIRONMENT, url="https://api.anthropic.com", id="sesn_1", namespace="team"):
+    marker = {**MARKER, "k8s_owner": f"here/{namespace}/one"}
+    wire = Session.model_validate({"id": id, "status": "idle", "metadata": marker})
+    access = Access(place, ConnectionSpec(base_url=url), {}, "a key")
+    return Orphan(wire, namespace, "one", "uid-1", Client(wire), access)
+
+
+def test_of_connections_to_one_api_that_of_its_namespace_shows_a_session():
+    seen = {}
+    own, shared = Place("Connection", "team", "default"), Place("ClusterConnection", "", "default")
+    for place in (ENVIRONMENT, own, shared):
+        keep(seen, orphan(place, url="https://api.anthropic.com/" if place == shared else "https://api.anthropic.com"))
+    assert [one.access.place for one in seen.values()] == [own]
+
+
+def test_no_server_hides_a_session_of_another():
+    """Whoever may make a Connection says what is listed there, down to ids that he knows and his own namespace."""
+    seen = {}
+    for one in (orphan(), orphan(Place("Connection", "evil", "c"), "https://evil.example", namespace="evil")):
+        keep(seen, one)
+    assert [one.access.place.kind for one in seen.values()] == ["Environment", "Connection"]
+
+
+CLAIM = {"uid": "uid-1", "n": 1, "at": "2026-11-28T12:00:00Z", "by": "b", "digest": "d"}
+BACK = [
+    ({"metadata": {"uid": "uid-1"}}, False, "the resource itself"),
+    (
+        {"metadata": {"uid": "uid-2", "annotations": {"managedagents.dev/claim": json.dumps(CLAIM)}}},
+        False,
+        "restored from a backup: the operator looks for its session",
+    ),
+    ({"metadata": {"uid": "uid-2"}, "spec": {"sessionId": "sesn_1"}}, False, "one that wants to adopt it"),
+    ({"metadata": {"uid": "uid-2"}, "status": {"id": "sesn_2"}}, True, "another one of the same name"),
+    (None, True, "nothing came back"),
+]
+
+
+@pytest.mark.parametrize(("body", "archived", "reason"), BACK, ids=[row[2] for row in BACK])
+async def test_what_came_back_while_a_person_was_asked_keeps_its_session(body, archived, reason):
+    one = orphan()
+    kubernetes = Kubernetes(Cluster(body), "team", None)
+    assert await orphans._archive(kubernetes, one, dry_run=False, interrupt=False) == archived, reason
+    assert one.client.archived == (["sesn_1"] if archived else []), reason
+
+
+@pytest.mark.parametrize("namespace", ["..", "a/b", "kube-system/secrets?x=", "A"])
+async def test_a_namespace_that_none_can_be_is_said_and_nothing_asked(namespace):
+    """Of a flag, or of a marker that somebody forged."""
+    cluster = Cluster()
+    kubernetes = Kubernetes(cluster, namespace, None)
+    for call in (
+        kubernetes.sessions(namespace),
+        kubernetes.session("one"),
+        kubernetes.events(namespace, "u"),
+        kubernetes.deployments(namespace, "l"),
+        kubernetes.create({"metadata": {"namespace": namespace, "name": "one"}}),
+    ):
+        with pytest.raises(Missing, match="is no name"):
+            await call
+    assert not await orphans._adopt(kubernetes, orphan(namespace=namespace), dry_run=False, interrupt=False)
+    assert cluster.asked == []
