@@ -135,12 +135,13 @@ def guard(body: Object, wire: Session, workspace: str | None, *, changing: bool)
     if workspace and status.get("workspaceId") and workspace != status["workspaceId"]:
         raise Failed(f"the key is one of workspace {workspace}, and {told} lives in {status['workspaceId']}")
     claim = Claim.parse((meta.get("annotations") or {}).get(CLAIM_ANNOTATION))
-    ours = {meta["uid"], *([claim.uid] if claim else [])}
+    observed = status.get("incarnation") is None
+    # A claim is an annotation: of one that only observes it would lend the session of somebody else.
+    ours = {meta["uid"], *([claim.uid] if claim and not observed else [])}
     marker = Marker.parse(wire.metadata)
     if marker is not None and marker.uid in ours:
         return
     marked = METADATA_UID in wire.metadata or METADATA_UID in (status.get("metadata") or {})
-    observed = status.get("incarnation") is None
     if observed and not changing:
         return
     if observed:

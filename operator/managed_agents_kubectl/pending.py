@@ -43,8 +43,8 @@ class Question:
         return self.type in CONFIRMED or not self.type
 
     def told(self, most: int | None = 120) -> str:
-        """As people know it."""
-        return f"{self.tool or 'a tool'} {words.compact(self.input, most)}".rstrip()
+        """As people know it; nothing that a server writes moves their terminal."""
+        return f"{self.tool or 'a tool'} {words.compact(self.input, most)} ({words.harmless(self.id)})"
 
 
 @dataclass

@@ -60,9 +60,7 @@ async def answer(
         full = output != "text"
         events = [confirmation(one, allow=allow, why=why) for one in chosen]
         for one in chosen:
-            click.echo(
-                f"{'allowing' if allow else 'denying'} {one.told(None if full else LONGEST)} ({one.id})", err=True
-            )
+            click.echo(f"{'allowing' if allow else 'denying'} {one.told(None if full else LONGEST)}", err=True)
         sent = await send(line, events, line.hint("logs") + " --types user --tail 5")
         _tell(line, sent, events, output, "answered:")
     return OK

@@ -246,6 +246,14 @@ GUARDS = [
     ({}, {}, {}, False, None, "one that is observed is looked at"),
     ({}, {}, {}, True, "only observes", "and not changed"),
     ({"k8s_uid": "uid-2/1/d"}, {}, {}, True, "only observes", "whoever has it"),
+    (
+        {"k8s_uid": "uid-2/1/d"},
+        {},
+        {"uid": "uid-2", "n": 1, "at": "2026-11-28T12:00:00Z", "by": "b", "digest": "d"},
+        True,
+        "only observes",
+        "whatever a claim says, which anybody may write who may write the resource",
+    ),
     (MARKED, {"incarnation": 1, "workspaceId": "w2"}, {}, False, "one of workspace w1", "the key of another workspace"),
     (
         {"k8s_uid": "uid-0/1/d"},

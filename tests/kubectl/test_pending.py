@@ -111,3 +111,11 @@ def test_an_answer_is_as_the_api_takes_it():
     }
     assert confirmation(ONE, allow=False, why="no")["deny_message"] == "no"
     assert "deny_message" not in confirmation(ONE, allow=False, why=None)
+
+
+def test_what_is_told_of_one_moves_no_terminal():
+    """All of it is the server's, and a Connection may name any server."""
+    [one] = questions([idle("\x1b[2J1"), {**use("\x1b[2J1", name="b\x1b[1m"), "input": {"a": "\x1b[1m\u202e"}}])
+    assert one.id == "\x1b[2J1"
+    assert one.told().isprintable()
+    assert one.told().endswith(r"(\x1b[2J1)")
