@@ -51,7 +51,7 @@ class Reader:
         """All that happened, from the first on; a list whose cursor has expired is read again, once."""
         for last in (False, True):
             try:
-                async with aclosing(_closing(self._feed.pages(self._id))) as pages:
+                async with aclosing(closing(self._feed.pages(self._id))) as pages:
                     async for page in pages:
                         for event in page.value.items:
                             if self._new(event):
@@ -65,7 +65,7 @@ class Reader:
     async def latest(self, *, tail: int | None = None, since: Callable[[Event], bool] | None = None) -> list[Event]:
         """The last `tail` that are wanted, of those that `since` holds for, in order."""
         found: list[Event] = []
-        async with aclosing(_closing(self._feed.pages(self._id, "desc"))) as pages:
+        async with aclosing(closing(self._feed.pages(self._id, "desc"))) as pages:
             async for page in pages:
                 for event in page.value.items:
                     young = since is None or since(event)
@@ -82,7 +82,7 @@ class Reader:
     async def missed(self) -> list[Event]:
         """What came to be since the last look: back to a page with something that had its place by then."""
         found: list[Event] = []
-        async with aclosing(_closing(self._feed.pages(self._id, "desc"))) as pages:
+        async with aclosing(closing(self._feed.pages(self._id, "desc"))) as pages:
             async for page in pages:
                 known = any(_id(event) in self._settled for event in page.value.items)
                 # In the order of the list: what waits stands at its end.
@@ -93,7 +93,7 @@ class Reader:
 
     async def follow(
         self, first: Callable[[], AsyncIterator[Event]], over: Callable[[], Awaitable[bool]], sleep: Sleep
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """What `first` gives once the stream is open, then all that happens, until the session is over.
 
         `over` is asked whenever the stream was opened or tells that nothing happens. Raises the `ClaudeError` that
@@ -102,10 +102,11 @@ class Reader:
         failures, self._begun = 0, False
         while True:
             try:
-                async for event in self._until_cut(first, over):
-                    failures = 0
-                    if event is not None:
-                        yield event
+                async with aclosing(self._until_cut(first, over)) as events:
+                    async for event in events:
+                        failures = 0
+                        if event is not None:
+                            yield event
                 if self.ended:
                     return
             except NotFound:
@@ -120,9 +121,9 @@ class Reader:
 
     async def _until_cut(
         self, first: Callable[[], AsyncIterator[Event]], over: Callable[[], Awaitable[bool]]
-    ) -> AsyncIterator[Event | None]:
+    ) -> AsyncGenerator[Event | None, None]:
         """One stream, after what came to be before it; None where it is known to work."""
-        async with aclosing(_closing(self._feed.stream(self._id))) as stream:
+        async with aclosing(closing(self._feed.stream(self._id))) as stream:
             # The first sign of life: from here on nothing is lost that happens.
             await anext(stream, None)
             # Asked before the list is read: what made it be over is in the list then.
@@ -174,7 +175,7 @@ def _id(event: Mapping[str, Any]) -> str | None:
     return id if isinstance(id, str) and id else None
 
 
-async def _closing(source: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+async def closing(source: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     """The same as a generator, which closes what it reads from when it is closed."""
     try:
         async for one in source:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from datetime import timedelta
 
 import click
 
 from managed_agents_kubectl import words
 from managed_agents_kubectl.calling import Line, explained, over, session_of
-from managed_agents_kubectl.following import Event, Reader
+from managed_agents_kubectl.following import Event, Reader, closing
 from managed_agents_kubectl.readable import text, wanted
 from managed_agents_kubectl.scope import OK, Failed, Scope
 from managed_agents_operator.claude.errors import ClaudeError
@@ -43,8 +44,10 @@ async def run(
         # Of one that is over there is nothing to follow, and a server may refuse the stream.
         events = reader.follow(first, lambda: _over(line), asyncio.sleep) if follow and not line.over else first()
         try:
-            async for event in events:
-                click.echo(_printed(event, line, output, full=full))
+            # Closed before the client is, also when whoever reads has gone: a stream left open would be called lost.
+            async with aclosing(closing(events)) as each:
+                async for event in each:
+                    click.echo(_printed(event, line, output, full=full))
         except ClaudeError as error:
             raise Failed(explained(error, line.access, line.id)) from None
     return OK

@@ -25,6 +25,7 @@ class Session:
         self.plan = list(plan)
         self.over = False
         self.pages_read = 0
+        self.open = 0
 
     def happens(self, *ids):
         self.settled += [event(id) for id in ids]
@@ -39,10 +40,14 @@ class Session:
     async def stream(self, id):
         # A session that has been looked at for longer than its plan is over.
         step = self.plan.pop(0) if self.plan else [self.end]
-        for one in step:
-            if isinstance(one, Exception):
-                raise one
-            yield one() if callable(one) else one
+        self.open += 1
+        try:
+            for one in step:
+                if isinstance(one, Exception):
+                    raise one
+                yield one() if callable(one) else one
+        finally:
+            self.open -= 1
 
     def end(self):
         self.over = True
@@ -210,3 +215,21 @@ async def test_what_was_passed_over_at_first_is_not_shown_after_a_cut():
         return None
 
     assert [one["id"] async for one in reader.follow(first, over, sleep)] == ["4", "5", "6"]
+
+
+async def test_who_stops_reading_leaves_no_stream_open():
+    """As `logs -f NAME | head -1` does: what is still open when its client goes is told as a lost connection."""
+    session = Session("1", plan=[[None, event("2"), event("3")]])
+    reader = Reader(session, "sesn_1", everything)
+
+    async def over():
+        return False
+
+    async def sleep(_):
+        raise AssertionError("nothing was cut")
+
+    events = reader.follow(reader.past, over, sleep)
+    assert [(await anext(events))["id"], (await anext(events))["id"]] == ["1", "2"]
+    assert session.open == 1
+    await events.aclose()
+    assert session.open == 0
