@@ -74,6 +74,17 @@ def test_the_form_for_one_namespace_has_nothing_outside_of_it(kustomized):
     assert (kinds.count("Role"), kinds.count("RoleBinding")) == (3, 3)
 
 
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "overlays/namespaced"])
+def test_no_tool_prunes_a_crd_and_with_it_every_session(kustomized, form):
+    """As the chart's `crds.keep` does. The words are Argo CD's and Flux's own."""
+    kept = {
+        "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+        "kustomize.toolkit.fluxcd.io/prune": "disabled",
+    }
+    crds = [o for o in kustomized(form) if o["kind"] == "CustomResourceDefinition"]
+    assert [o["metadata"]["annotations"] for o in crds] == [kept] * 3
+
+
 def test_its_account_has_rights_there_and_nowhere_else(applied, cluster):
     user, nobody = (f"system:serviceaccount:managed-agents:{name}" for name in (NAME, "nobody"))
 
