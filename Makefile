@@ -110,9 +110,9 @@ lint: setup ## Check format, style, types, layers and that generated files are c
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > $(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log >&2; exit 1; }
-	@$(MAKE) --no-print-directory crds > /dev/null
-	@test -z "$$(git status --porcelain -- crds deploy/base deploy/chart/files deploy/README.md)" \
-	  || { git status --short -- crds deploy >&2; echo "Generated files differ: commit what 'make crds' wrote" >&2; exit 1; }
+	@generated() { git status --porcelain -- crds deploy && git diff -- crds deploy; }; \
+	  before=$$(generated); $(MAKE) --no-print-directory crds > /dev/null; test "$$before" = "$$(generated)" \
+	  || { git status --short -- crds deploy >&2; echo "Generated files were not current: 'make crds' has written them" >&2; exit 1; }
 	@echo "lint: all clean"
 
 .PHONY: crds
