@@ -24,6 +24,7 @@ from tests.engine.world.cluster import Cluster, ClusterWriter
 from tests.engine.world.kind import FakeKind, FakeTicket
 from tests.engine.world.post import Post
 from tests.engine.world.process import Operator
+from tests.engine.world.sessions import FakeSession
 
 from managed_agents_operator.api.session import Session
 from managed_agents_operator.engine.cell import Cell
@@ -57,6 +58,8 @@ FEW = 10
 LEFT_OUT = frozenset({"lastTransitionTime", "lastObservedAt", "resourceVersion"})
 AGES = (300.0, 600.0)
 """How old a time that is written down must be for it to matter."""
+ENOUGH = {"searches": 4, "kick_listings": 7, "stop_reads": 8}
+"""From here on a count decides nothing more: pauses grow with it, and by then are as long as they ever are."""
 
 
 @lru_cache(maxsize=50_000)
@@ -87,8 +90,8 @@ FRESH_FIELDS = tuple((name, near, getattr(FRESH, name)) for name, near in _field
 class Plain:
     """Makes plain tuples of what it is given, as it is at `now`."""
 
-    def __init__(self, now: float) -> None:
-        self.now = now
+    def __init__(self, now: float, lag: float = 0.0) -> None:
+        self.now, self.listed = now, tuple(sorted({*(b for b in BOUNDS if b < lag), lag, *AGES}))
         self._names: dict[str, int] = {}
 
     def text(self, value: str) -> Any:
@@ -133,6 +136,23 @@ class Plain:
         """In the order of its keys."""
         return tuple((key, self.of(value[key], bounds)) for key in sorted(value) if key not in LEFT_OUT)
 
+    def session(self, session: FakeSession) -> Any:
+        """Of its times one asks whether it is listed, past the lag of this API, and whether it runs.
+
+        When its last turn ended is written down where somebody reads it, and ends it only with a time to live, which no
+        scenario has; so it counts as any time that is written down. Of what has ended nobody asks whether it runs.
+        """
+        said = []
+        for name, near in _fields(FakeSession):
+            value = getattr(session, name)
+            if name == "made_at":
+                said.append(self.time(value, self.listed))
+            elif name == "runs_until":
+                said.append(self.time(min(value, self.now) if session.ended else value, AGES))
+            else:
+                said.append(self.of(value, near))
+        return tuple(said)
+
     def memory(self, memory: Memory, status: Mapping[str, Any]) -> Any:
         """What is as in the beginning needs no word."""
         sent = (status.get("kickoff") or {}).get("state") == "Sent"
@@ -144,6 +164,8 @@ class Plain:
         )
 
     def _remembered(self, name: str, value: Any, bounds: Bounds) -> Any:
+        if name in ENOUGH:
+            return min(value, ENOUGH[name])
         if name == "burst":
             return value[1] // FEW and self.of(value[0], bounds)
         if name == "permit":
@@ -153,7 +175,8 @@ class Plain:
         return self.of(value, bounds)
 
 
-_MAKE: dict[type, Callable[[Plain, Any, float], Any]] = {
+_MAKE: dict[type, Callable[[Plain, Any, Bounds], Any]] = {
+    FakeSession: lambda plain, value, bounds: plain.session(value),
     str: lambda plain, value, bounds: plain.text(value),
     float: lambda plain, value, bounds: plain.time(value, bounds),
     int: lambda plain, value, bounds: value,
@@ -170,7 +193,7 @@ _MAKE: dict[type, Callable[[Plain, Any, float], Any]] = {
 
 def digest(scene: Scene) -> int:
     """Of a scene as it is now: all of it but what is left of the bounds."""
-    plain = Plain(scene.world.clock.monotonic())
+    plain = Plain(scene.world.clock.monotonic(), scene.world.api.list_lag)
     parts: list[Any] = [_around(scene, plain), scene.woken and (plain.text(scene.woken[0]), scene.woken[1])]
     for operator in scene.world.operators:
         frozen = scene.frozen.get(operator.name)

@@ -35,6 +35,8 @@ copyreg.pickle(MappingProxyType, lambda proxy: (_proxy, (dict(proxy),)))
 
 DEEP = 120
 """Choices after which it is looked whether this comes to an end at all."""
+KEPT = 2000
+"""Scenes that are kept as they are until they are gone on with, at some 50 KB each; others are made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class Explorer:
     _ended: set[int] = field(default_factory=set)
     _judged: set[int] = field(default_factory=set)
     _waiting: dict[int, list[tuple[int, int, Node]]] = field(default_factory=dict)
+    _kept: dict[int, Scene] = field(default_factory=dict)
+    """By number, scenes of states that come next."""
 
     def __post_init__(self) -> None:
         self._most = sum(self.scenario.bounds.values())
@@ -167,7 +171,7 @@ class Explorer:
                 heapq.heappush(self._waiting.setdefault(node.troubles, []), (node.depth, node.number, node))
 
     def _expand(self, node: Node) -> Iterator[Node | None]:
-        scene = node.scene(self.scenario)
+        scene = self._kept.pop(node.number, None) or node.scene(self.scenario)
         if scene.at_rest and node.key not in self._ended:
             self._end(node)
         elif node.depth and node.depth % DEEP == 0:
@@ -180,7 +184,10 @@ class Explorer:
             except Exception as error:
                 raise Found(self._violation(error, node.number, choice)) from error
             self.report.transitions += 1
-            yield self._met(after, node.number, choice, node)
+            met = self._met(after, node.number, choice, node)
+            if met is not None and met.troubles == node.troubles and len(self._kept) < KEPT:
+                self._kept[met.number] = after
+            yield met
             if place == 0:
                 self._next.setdefault(node.key, self._last_key)
 
