@@ -2,7 +2,8 @@
 
 Times count from now, as far back as any bound reaches; versions of objects count as the newest or not; processes and
 points in time are known by whether they are the same, not by their name. What nobody decides by is left out: counters
-of the test, when a condition changed, when a status was last looked at.
+of the test, when a condition changed, when a status was last looked at. What is a little older is taken for what is a
+little younger, and one of the two is followed: all of it means all of these classes.
 """
 
 from __future__ import annotations

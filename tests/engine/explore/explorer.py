@@ -105,7 +105,8 @@ class Report:
     def __str__(self) -> str:
         doubled = f"; two sessions lived in {self.doubled}" if self.doubled else ""
         left = f"time is over, {self.waiting} states were not followed any more"
-        end = "a law is broken" if self.violation else "this is all of it" if self.complete else left
+        whole = "this is all of it, with ages by classes"
+        end = "a law is broken" if self.violation else whole if self.complete else left
         return f"{self.progress}{doubled}; {end}"
 
 
