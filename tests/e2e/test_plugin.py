@@ -229,7 +229,8 @@ def test_a_key_that_may_not_be_read_is_named_with_the_way_out(scene, plugin):
     team.apply(team.secret("key", apiKey="sk-ant-team-0123456789"), team.connection(), team.session("one"))
     team.wait_ready("one")
     plugin("logs", "one", "-n", name, ANTHROPIC_API_KEY=None)
-    assert scene.calls("GET")[-1]["key"] == "6789"
+    events = f"/v1/sessions/{team.status('one')['id']}/events"
+    assert scene.calls("GET", events)[-1]["key"] == "6789"
     config = viewer(team, "plugin-viewer")
     there = plugin("status", "one", config=config)
     assert "Connection:  Connection/default" in there
@@ -238,10 +239,7 @@ def test_a_key_that_may_not_be_read_is_named_with_the_way_out(scene, plugin):
     assert f"you may not read Secret {name}/key" in said
     assert "--own-key" in said
     assert plugin("logs", "one", "--own-key", "-o", "json", config=config) == ""
-    assert (
-        scene.calls("GET", f"/v1/sessions/{team.status('one')['id']}/events")[-1]["key"]
-        == scene.world.simulator.key[-4:]
-    )
+    assert scene.calls("GET", events)[-1]["key"] == scene.world.simulator.key[-4:]
     stranger = scene.control.other_key()
     said = plugin.fails("logs", "one", "--own-key", config=config, ANTHROPIC_API_KEY=stranger)
     assert "this is a key of another workspace" in said
