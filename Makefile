@@ -26,6 +26,8 @@ WORKERS ?= 4
 FRUGAL := GOGC=400 GOMEMLIMIT=1GiB
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Hundreds of processes start from the same files, and would compile them each time where somebody's shell says so.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this help
@@ -67,7 +69,7 @@ test-all: test ## Run them with those that take long for what they may find, too
 .PHONY: test-wheel
 test-wheel: dist ## Run all of them against the wheel of dist/, installed, with the checkout's code out of reach
 	@rm -rf $(WHEEL) && $(BIN)/python -m venv --without-pip $(WHEEL)
-	@$(BIN)/uv pip install --quiet --offline --no-deps --python $(WHEEL)/bin/python dist/*.whl
+	@$(BIN)/uv pip install --quiet --offline --no-deps --compile-bytecode --python $(WHEEL)/bin/python dist/*.whl
 	@where='import sysconfig; print(sysconfig.get_path("purelib"))'; \
 	  $(BIN)/python -c "$$where" > "$$($(WHEEL)/bin/python -c "$$where")/pinned.pth"
 	@$(BIN)/managed-agents-local assets > /dev/null
