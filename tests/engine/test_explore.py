@@ -26,6 +26,7 @@ MADE = (PASS, PASS, PASS)
 SMALL = [
     ("creation", {"crash": 1, "lost": 1}, (), "a claim, a POST and an id are written in the presence of death"),
     ("kick-off", {"lost": 1}, (PASS, PASS), "first events whose answer is lost are not sent twice"),
+    ("refused creation and kick-off", {"refused": 1}, (), "what is refused is told, and tried again where it may be"),
     ("deletion", {"delete": 1}, (), "at any moment: nothing may stay behind"),
     ("wiped status and replace", {"wipe": 1}, (), "status gone: the session is found again"),
     ("wiped status and replace", {"replace": 1}, (), "finalizer and claim gone: both come back"),

@@ -27,7 +27,10 @@ BOUNDS = {kind: int(os.environ[name]) for name, kind in NAMED.items() if name in
 MINUTES = float(os.environ.get("MINUTES", "60"))
 JOBS = int(os.environ.get("JOBS") or os.cpu_count() or 1)
 ONLY = [name.strip() for name in os.environ.get("ONLY", "").split(",") if name.strip()]
-CHOSEN = [one.within(BOUNDS) for one in SCENARIOS if not ONLY or one.name in ONLY]
+CHOSEN = sorted(
+    (one.within(BOUNDS) for one in SCENARIOS if not ONLY or one.name in ONLY), key=lambda one: sum(one.bounds.values())
+)
+"""The small ones first, for they leave something over."""
 EVERY = 20.0
 """Seconds between two lines of progress."""
 

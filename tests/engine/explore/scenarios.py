@@ -75,7 +75,13 @@ SCENARIOS = (
     Scenario(
         "kick-off",
         EVENTS,
-        {"crash": 2, "lost": 2, "refused": 1},
+        {"crash": 2, "lost": 2},
+        **PROMPT,
+    ),
+    Scenario(
+        "refused creation and kick-off",
+        EVENTS,
+        {"crash": 1, "lost": 1, "refused": 2},
         **PROMPT,
     ),
     Scenario(
@@ -121,7 +127,7 @@ SCENARIOS = (
     Scenario(
         "edits",
         EVENTS,
-        {"edit": 2, "delete": 1, "crash": 1, "lost": 1, "refused": 1},
+        {"edit": 2, "delete": 1, "crash": 1, "lost": 1},
         acts={
             "edit": (("edit", {"title": "one"}), ("edit", {"agent": OTHER}), ("edit", {"metadata": {"team": "x"}})),
             "delete": (("delete", None),),
