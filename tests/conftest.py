@@ -9,10 +9,11 @@ from hypothesis import settings
 
 # pytest --hypothesis-profile=nightly: as many stories and values as a night has room for.
 settings.register_profile("nightly", max_examples=20_000, deadline=None)
-# How long one value takes says how busy the machine is. In CI there is no deadline anyway.
-settings.register_profile("timeless", deadline=None)
+# For people: others at each run, and half as many as CI has, which tries the same ones each time. How long one takes
+# says how busy the machine is.
+settings.register_profile("people", max_examples=50, deadline=None)
 if settings.get_current_profile_name() == "default":
-    settings.load_profile("timeless")
+    settings.load_profile("people")
 
 SETTLE_SECONDS = 10
 

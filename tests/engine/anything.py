@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from tests.engine.views import (
     BLOCKED,
@@ -186,6 +187,12 @@ RIVALS = (
     Rival("team", "elder", "uid-0", WALL - timedelta(days=1), has_it=False),
     Rival("team", "younger", "uid-1", WALL, has_it=True),
 )
+
+
+def at_least(many: int) -> settings:
+    """So many values in CI, and half of them for people, whose next run tries others; as many as any test at night."""
+    most = settings.default.max_examples
+    return settings(max_examples=max(many * min(most, 100) // 100, most))
 
 
 @st.composite

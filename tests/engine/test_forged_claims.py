@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.api.refusals import refusals, status_schema
-from tests.engine.anything import FILES, MEMORIES, SPECS, STATUSES, sights
+from tests.engine.anything import FILES, MEMORIES, SPECS, STATUSES, at_least, sights
 from tests.engine.views import (
     ID,
     PROCESS,
@@ -101,7 +101,7 @@ def forged(draw: Any) -> Any:
     return replace(one, memory=meet(one.memory, of, one.sight, one.now))
 
 
-@settings(max_examples=300)
+@at_least(300)
 @given(forged())
 def test_a_pass_ends_and_its_status_can_be_stored(v: Any) -> None:
     verdict = decide(v)
@@ -116,7 +116,7 @@ def test_a_pass_ends_and_its_status_can_be_stored(v: Any) -> None:
         assert Claim.parse(verdict.claim.text) == verdict.claim, "what is written is read back"
 
 
-@settings(max_examples=300)
+@at_least(300)
 @given(forged())
 def test_no_session_of_others_is_touched(v: Any) -> None:
     """Named in a claim or not: what its own metadata says counts."""

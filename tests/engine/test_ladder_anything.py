@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.anything import VIEWS, answered
+from tests.engine.anything import VIEWS, answered, at_least
 
 from managed_agents_operator.api.reasons.ready import READY
 from managed_agents_operator.api.reasons.synced import SYNCED
@@ -27,7 +27,7 @@ from managed_agents_operator.engine.verdict import (
 )
 
 
-@settings(max_examples=600)
+@at_least(600)
 @given(VIEWS)
 def test_there_is_an_answer_to_everything(v):
     verdict = decide(v)
@@ -38,7 +38,7 @@ def test_there_is_an_answer_to_everything(v):
         assert len(report.message) < 1024
 
 
-@settings(max_examples=600)
+@at_least(600)
 @given(VIEWS)
 def test_who_rests_comes_again_later_or_never(v):
     """Never at once: that would be a pass without end."""
@@ -47,7 +47,7 @@ def test_who_rests_comes_again_later_or_never(v):
         assert verdict.until > v.now
 
 
-@settings(max_examples=600)
+@at_least(600)
 @given(VIEWS, st.data())
 def test_a_pass_never_looks_for_ever(v, data):
     """Each look is asked for once, and there are fewer of them than a pass may take."""
@@ -61,7 +61,7 @@ def test_a_pass_never_looks_for_ever(v, data):
         verdict = decide(v)
 
 
-@settings(max_examples=600)
+@at_least(600)
 @given(VIEWS)
 def test_nothing_is_sent_without_a_permit(v):
     verdict = decide(v)
@@ -74,7 +74,7 @@ def test_nothing_is_sent_without_a_permit(v):
         assert v.memory.kick_permit[0] == v.kick_key
 
 
-@settings(max_examples=600)
+@at_least(600)
 @given(VIEWS)
 def test_an_observer_changes_nothing(v):
     verdict = decide(v)
@@ -82,14 +82,14 @@ def test_an_observer_changes_nothing(v):
         assert not isinstance(verdict, Mutation | Guard | Allow)
 
 
-@settings(max_examples=600)
+@at_least(600)
 @given(VIEWS)
 def test_nothing_new_is_made_while_archive_is_wished_for(v):
     if v.resource.spec.archived:
         assert not isinstance(decide(v), Create | Send)
 
 
-@settings(max_examples=600)
+@at_least(600)
 @given(VIEWS)
 def test_whoever_is_suspended_or_deleted_makes_nothing(v):
     verdict = decide(v)
@@ -98,14 +98,14 @@ def test_whoever_is_suspended_or_deleted_makes_nothing(v):
         assert not (isinstance(verdict, Guard) and verdict.token)
 
 
-@settings(max_examples=600)
+@at_least(600)
 @given(VIEWS)
 def test_nothing_is_called_while_the_key_is_refused(v):
     if v.sight.link.blocked is not None and not v.sight.link.trial:
         assert not calls(decide(v))
 
 
-@settings(max_examples=600)
+@at_least(600)
 @given(VIEWS)
 def test_nobody_elses_session_is_touched(v):
     verdict = decide(v)
