@@ -16,6 +16,7 @@ import click
 from managed_agents_kubectl import words
 from managed_agents_kubectl.calling import Line, explained, over, session_of
 from managed_agents_kubectl.following import Event, Reader, closing
+from managed_agents_kubectl.output import read_by_somebody
 from managed_agents_kubectl.readable import text, wanted
 from managed_agents_kubectl.scope import OK, Failed, Scope
 from managed_agents_operator.claude.errors import ClaudeError
@@ -45,9 +46,10 @@ async def run(
         events = reader.follow(first, lambda: _over(line), asyncio.sleep) if follow and not line.over else first()
         try:
             # Closed before the client is, also when whoever reads has gone: a stream left open would be called lost.
-            async with aclosing(closing(events)) as each:
-                async for event in each:
-                    click.echo(_printed(event, line, output, full=full))
+            with read_by_somebody():
+                async with aclosing(closing(events)) as each:
+                    async for event in each:
+                        click.echo(_printed(event, line, output, full=full))
         except ClaudeError as error:
             raise Failed(explained(error, line.access, line.id)) from None
     return OK
