@@ -84,6 +84,7 @@ def _fields(kind: type) -> tuple[tuple[str, Bounds], ...]:
     )
 
 
+SIMPLE = frozenset({int, bool, type(None)})
 FRESH = Memory()
 FRESH_FIELDS = tuple((name, near, getattr(FRESH, name)) for name, near in _fields(Memory))
 
@@ -120,6 +121,8 @@ class Plain:
     def of(self, value: Any, bounds: Bounds = BOUNDS) -> Any:
         """Anything."""
         kind = type(value)
+        if kind in SIMPLE:
+            return value
         make = _MAKE.get(kind)
         if make is not None:
             return make(self, value, bounds)
@@ -135,7 +138,7 @@ class Plain:
 
     def mapping(self, value: dict[Any, Any], bounds: Bounds = BOUNDS) -> Any:
         """In the order of its keys."""
-        return tuple((key, self.of(value[key], bounds)) for key in sorted(value) if key not in LEFT_OUT)
+        return tuple([(key, self.of(value[key], bounds)) for key in sorted(value) if key not in LEFT_OUT])
 
     def session(self, session: FakeSession) -> Any:
         """Of its times one asks whether it is listed, past the lag of this API, and whether it runs.
@@ -178,11 +181,8 @@ class Plain:
 
 _MAKE: dict[type, Callable[[Plain, Any, Bounds], Any]] = {
     FakeSession: lambda plain, value, bounds: plain.session(value),
-    str: lambda plain, value, bounds: plain.text(value),
+    str: lambda plain, value, bounds: value if _tokens(value) is None else plain.text(value),
     float: lambda plain, value, bounds: plain.time(value, bounds),
-    int: lambda plain, value, bounds: value,
-    bool: lambda plain, value, bounds: value,
-    type(None): lambda plain, value, bounds: None,
     MappingProxyType: lambda plain, value, bounds: plain.mapping(dict(value), bounds),
     dict: lambda plain, value, bounds: plain.mapping(value, bounds),
     list: lambda plain, value, bounds: tuple([plain.of(one, bounds) for one in value]),
@@ -240,6 +240,7 @@ def _operator(scene: Scene, operator: Operator, plain: Plain) -> tuple[Any, ...]
         plain.mapping(kind._missing),
         kind.swept or plain.text(operator._reconciler._process.started.isoformat().replace("+00:00", "Z")),
         (kind._workspace, kind._keeps, kind._blocked is not None, tuple(sorted(kind._mass))),
+        (due := scene._sweep_due(operator)) and plain.time(due, ()),
     )
 
 
