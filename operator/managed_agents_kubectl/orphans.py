@@ -27,6 +27,7 @@ from managed_agents_operator.engine.claim import Marker
 
 INTERRUPT_SECONDS = 60.0
 STEP_SECONDS = 0.5
+AT_A_TIME = 8
 
 
 async def run(
@@ -55,8 +56,11 @@ async def run(
             if not dry_run and not yes:
                 _show(orphans, namespace, "table")
                 _agreed(act, len(orphans))
-            work = _adopt if act == "adopt" else _archive
-            done = [await work(kubernetes, one, dry_run=dry_run, interrupt=interrupt) for one in orphans]
+            if act == "adopt":
+                # One after another, for each takes a name that is free.
+                done = [await _adopt(kubernetes, one, dry_run=dry_run) for one in orphans]
+            else:
+                done = await _archived_all(kubernetes, orphans, dry_run=dry_run, interrupt=interrupt)
     return OK if all(done) and not troubles else FAILED
 
 
@@ -118,6 +122,19 @@ async def _again(kubernetes: Kubernetes, one: Orphan) -> Session:
     return wire
 
 
+async def _archived_all(
+    kubernetes: Kubernetes, orphans: Sequence[Orphan], *, dry_run: bool, interrupt: bool
+) -> list[bool]:
+    """Some at a time, for one that works takes a while to stop."""
+    free_hands = asyncio.Semaphore(AT_A_TIME)
+
+    async def archived(one: Orphan) -> bool:
+        async with free_hands:
+            return await _archive(kubernetes, one, dry_run=dry_run, interrupt=interrupt)
+
+    return await asyncio.gather(*map(archived, orphans))
+
+
 async def _archive(kubernetes: Kubernetes, one: Orphan, *, dry_run: bool, interrupt: bool) -> bool:
     try:
         wire = await _again(kubernetes, one)
@@ -162,8 +179,8 @@ async def _interrupted(one: Orphan) -> None:
     raise Failed("it was interrupted and still works: try again later")
 
 
-async def _adopt(kubernetes: Kubernetes, one: Orphan, *, dry_run: bool, interrupt: bool) -> bool:
-    """`interrupt` has nothing to say here: a session that works is adopted as it is."""
+async def _adopt(kubernetes: Kubernetes, one: Orphan, *, dry_run: bool) -> bool:
+    """A session that works is adopted as it is."""
     try:
         wire = await _again(kubernetes, one)
         there: list[Object] = await kubernetes.sessions(one.namespace)

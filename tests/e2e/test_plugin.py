@@ -301,11 +301,16 @@ def test_orphans_are_adopted_or_archived_and_no_others(scene, plugin, ready):
     scene.settled("left", "busy")
     assert scene.steps(since=mark) == ["update", "update"]
     assert scene.status("left")["id"] == ids["left"]
-    scene.apply(scene.session("left", deletionPolicy="Retain") | {"spec": left["spec"] | {"deletionPolicy": "Retain"}})
-    scene.settled("left")
+    for name in ("left", "busy"):
+        spec = left["spec"] | {"sessionId": ids[name], "title": name, "deletionPolicy": "Retain"}
+        scene.apply(scene.session(name) | {"spec": spec})
+    scene.settled("left", "busy")
     scene.delete("left")
+    scene.delete("busy")
     scene.control.fault("cut", method="POST", path=f"/v1/sessions/{ids['left']}/archive", when="after")
-    assert plugin("orphans", "--archive", "--interrupt", "--yes") == f"session {ids['left']} archived\n"
+    said = plugin("orphans", "--archive", "--interrupt", "--yes").splitlines()
+    assert sorted(said) == sorted(f"session {ids[name]} archived" for name in ("left", "busy"))
+    assert scene.control.session(ids["busy"])["archived_at"]
     assert scene.control.session(ids["left"])["archived_at"]
     assert not scene.control.session(ids["kept"])["archived_at"]
 
