@@ -117,3 +117,12 @@ def test_what_is_not_followed_any_more_is_told():
     assert not report.complete
     assert report.troubles < 0
     assert "states were not followed any more" in str(report)
+
+
+def test_no_more_troubles_come_together_than_was_said():
+    scenario = replace(NAMED["creation"], bounds={"crash": 1, "lost": 1}, start=(PASS,))
+    both, one = (Explorer(replace(scenario, together=together)).run() for together in (2, 1))
+    assert both.complete
+    assert one.complete
+    assert (both.troubles, one.troubles) == (2, 1)
+    assert one.states < both.states

@@ -1,9 +1,10 @@
 """`make explore`: every interleaving within bounds, breadth first, with the shortest way to what goes wrong.
 
 CRASHES, LOST, REFUSED, EDITS, DELETIONS, WIPES, REPLACES, BACKUPS, RESTORES, FREEZES, PROCESSES and OUTSIDE say how
-often each may happen at the most; a scenario has its own bounds where nothing is said, and nothing happens in it that
-is none of its subject. MINUTES is what all of it may take, 60 unless it is given, fairly shared out among the
-scenarios, of which JOBS are explored at a time; ONLY="kick-off,deletion" names those that are explored.
+often each may happen at the most, TOGETHER how many of all these in one way; a scenario has its own bounds where
+nothing is said, and nothing happens in it that is none of its subject. MINUTES is what all of it may take, 60 unless it
+is given, fairly shared out among the scenarios, of which JOBS are explored at a time; ONLY="kick-off,deletion" names
+those that are explored.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ NAMED = {
     "OUTSIDE": "outside",
 }  # fmt: skip
 BOUNDS = {kind: int(os.environ[name]) for name, kind in NAMED.items() if name in os.environ}
+TOGETHER = int(os.environ["TOGETHER"]) if "TOGETHER" in os.environ else None
 MINUTES = float(os.environ.get("MINUTES", "60"))
 JOBS = int(os.environ.get("JOBS") or os.cpu_count() or 1)
 ONLY = [name.strip() for name in os.environ.get("ONLY", "").split(",") if name.strip()]
 CHOSEN = sorted(
-    (one.within(BOUNDS) for one in SCENARIOS if not ONLY or one.name in ONLY), key=lambda one: sum(one.bounds.values())
+    (one.within(BOUNDS, TOGETHER) for one in SCENARIOS if not ONLY or one.name in ONLY),
+    key=lambda one: sum(one.bounds.values()),
 )
 """The small ones first, for they leave something over."""
 EVERY = 20.0
@@ -58,7 +61,9 @@ def show(report: Report) -> None:
     """How it went, and the way to what is wrong."""
     scenario = report.scenario
     bounds = " ".join(f"{kind}={most}" for kind, most in scenario.bounds.items())
-    sys.stdout.write(f"{report}\n  {bounds} lag={scenario.lag:.0f} flight={scenario.flight:.0f}\n")
+    sys.stdout.write(
+        f"{report}\n  {bounds} together={scenario.together} lag={scenario.lag:.0f} flight={scenario.flight:.0f}\n"
+    )
     if report.violation:
         sys.stdout.write("\n".join(told(scenario, report.violation)) + "\n")
     sys.stdout.flush()

@@ -18,6 +18,7 @@ from functools import lru_cache, partial
 from types import FunctionType, MappingProxyType, MethodType
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from pydantic import BaseModel
 from tests.engine.world.api import FakeApi
 from tests.engine.world.clock import BEGIN, FakeClock
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from tests.engine.explore.scene import Scene
 
 Bounds = tuple[float, ...]
-TOKEN = re.compile(r"(process-\d+|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
+PLAIN_TOKEN = r"process-\d+|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
+TOKEN = re.compile(f"({PLAIN_TOKEN})")
 FIRST, BOOT = 900.0, 50_000.0
 """No moment of a world is before the first; smaller numbers are numbers. Those of the boot clock begin at the other."""
 BOUNDS = (0.0, 5.0, 20.0, 30.0, 60.0, 90.0, 300.0)
@@ -57,6 +59,7 @@ KICK = frozenset({"kick_seen_at", "kick_listings", "kick_listed_at", "kick_look_
 FEW = 10
 """Writes in a row that are not many yet."""
 LEFT_OUT = frozenset({"lastTransitionTime", "lastObservedAt", "resourceVersion"})
+JSON_TOKEN = re.compile(f'("(?:{"|".join(sorted(LEFT_OUT))})":"[^"]*"|{PLAIN_TOKEN})')
 AGES = (300.0, 600.0)
 """How old a time that is written down must be for it to matter."""
 ENOUGH = {"searches": 4, "kick_listings": 7, "stop_reads": 8}
@@ -110,6 +113,16 @@ class Plain:
         age = self.now - _second(token)
         return which, sum(age >= bound for bound in AGES)
 
+    def json(self, value: Any) -> Any:
+        """The same as `of` for what came from JSON and has no moments in it, at once."""
+        parts = JSON_TOKEN.split(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode())
+        return tuple(
+            [
+                part if not place % 2 else None if part[0] == '"' else self._token(part)
+                for place, part in enumerate(parts)
+            ]
+        )
+
     def time(self, value: float, bounds: Bounds = BOUNDS) -> Any:
         """How many bounds ago, negative seconds for what is to come; a number that is no moment stays one."""
         moment = value - BOOT if value > BOOT else value
@@ -129,7 +142,7 @@ class Plain:
         if isinstance(value, Claim):
             return self.text(value.text)
         if isinstance(value, BaseModel):
-            return self.of(value.model_dump(mode="json", by_alias=True, exclude_none=True), bounds)
+            return self.json(value.model_dump(mode="json", by_alias=True, exclude_none=True))
         if isinstance(value, Enum):
             return value.value
         if isinstance(value, partial):
@@ -208,14 +221,14 @@ def _around(scene: Scene, plain: Plain) -> tuple[Any, ...]:
     cluster, api = scene.world.cluster, scene.world.api
     chronicle = cluster.chronicle
     return (
-        plain.mapping(cluster.objects),
+        plain.json(cluster.objects),
         tuple(body["metadata"]["uid"] for body in cluster.lost),
         *(plain.of(getattr(chronicle, part)) for part in ("sessions", "replacing", "observing", "forgotten")),
         tuple((key, tuple(sorted(keys))) for key, keys in chronicle.keys.items()),
         plain.mapping(api.sessions),
         tuple((plain.time(post.latest), post._workspace, plain.of(post._call)) for post in api.late),
         (api.open, api.key_works, api.workspace, tuple(sorted(api.bad_agents))),
-        plain.mapping(scene.backups) if scene.left.get("restore") else None,
+        plain.json(scene.backups) if scene.left.get("restore") else None,
     )
 
 
@@ -226,7 +239,7 @@ def _operator(scene: Scene, operator: Operator, plain: Plain) -> tuple[Any, ...]
     for uid, cell in operator.cells.items():
         newest = there.get(uid)
         same = newest is not None and newest["metadata"]["resourceVersion"] == cell.resource_version
-        body = None if same else plain.of(cell.body)
+        body = None if same else plain.json(cell.body)
         cells.append(
             (uid, body, plain.memory(cell.memory, cell.status), cell.cluster_tries, cell.gone, len(cell.tickets))
         )
@@ -240,7 +253,7 @@ def _operator(scene: Scene, operator: Operator, plain: Plain) -> tuple[Any, ...]
         plain.mapping(kind._missing),
         kind.swept or plain.text(operator._reconciler._process.started.isoformat().replace("+00:00", "Z")),
         (kind._workspace, kind._keeps, kind._blocked is not None, tuple(sorted(kind._mass))),
-        (due := scene._sweep_due(operator)) and plain.time(due, ()),
+        scene._sweep_due(operator) and plain.time(kind._swept_at or 0.0),
     )
 
 

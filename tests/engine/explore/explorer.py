@@ -129,9 +129,6 @@ class Explorer:
     _kept: dict[int, Scene] = field(default_factory=dict)
     """By number, scenes of states that come next."""
 
-    def __post_init__(self) -> None:
-        self._most = sum(self.scenario.bounds.values())
-
     def run(self) -> Report:
         """Everything, or what the time is enough for, or up to the first violation."""
         began = time.monotonic()
@@ -194,7 +191,7 @@ class Explorer:
 
     def _met(self, scene: Scene, parent: int, choice: Choice | None, before: Node | None) -> Node | None:
         """The state, if it is a new one."""
-        key, left = digest(scene), tuple(scene.left.values())
+        key, left = digest(scene), scene.budget
         self._last_key = key
         known = self._seen.get(key)
         if known is not None and any(all(a >= b for a, b in zip(one, left, strict=True)) for one in known):
@@ -205,7 +202,7 @@ class Explorer:
         self._parents.append((parent, choice))
         self.report.states += 1
         self.report.doubled += scene.doubled
-        place = (number, self._most - sum(left), before.depth + 1 if before else 0, key)
+        place = (number, scene.spent, before.depth + 1 if before else 0, key)
         if scene.passing:
             return Node(*place, *((before.saved, (*before.since, choice or ())) if before else (b"", ())))
         return Node(*place, pickle.dumps(scene, 5), ())
@@ -236,7 +233,7 @@ class Explorer:
                 key = self._next.get(key)  # noqa: PLW2901 - that is the walk
             if key not in well:
                 self._judge(self._first[next(reversed(way))])
-            well |= way.keys()
+            well.update(way)
 
     def _violation(self, error: Exception, number: int, choice: Choice | None) -> Violation:
         what = f"{type(error).__name__}: {error}"

@@ -1,7 +1,7 @@
 """What is explored: a resource, what may go wrong with it, and what people may do to it, how often each.
 
-Each scenario is explored to its end, so that its bounds are what it costs. Larger bounds come from the environment of
-`make explore`.
+Each scenario is explored to its end, so that its bounds are what it costs: each thing as often as its bound says, and
+every combination of so many of them as may come together. Larger bounds come from the environment of `make explore`.
 """
 
 from __future__ import annotations
@@ -37,27 +37,30 @@ def faults(at: Gate, flight: float) -> Iterator[tuple[str, Fault]]:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`bounds` is how often each thing may happen at the most; `lag` and `flight` are the API's, in seconds.
+    """`bounds` is how often each thing may happen at the most, `together` how many of all these things in one way.
 
-    With `overlap` a process that stood still lives on beside the one that took its place, else it ends its pass and
-    is gone. `start` is what has happened already. `violated`: lag or flight are longer than the operator was told, so
-    that two sessions may live for a time.
+    `lag` and `flight` are the API's, in seconds. With `overlap` a process that stood still lives on beside the one that
+    took its place, else it ends its pass and is gone. `start` is what has happened already. `violated`: lag or flight
+    are longer than the operator was told, so that two sessions may live for a time.
     """
 
     name: str
     spec: Mapping[str, Any]
     bounds: Mapping[str, int]
+    together: int = 3
     acts: Mapping[str, tuple[Act, ...]] = field(default_factory=dict)
     outside: tuple[str, ...] = ()
     lag: float = 0.0
     flight: float = 0.0
     names_workspace: bool = True
+    overlap: bool = False
     violated: bool = False
     start: tuple[tuple[Any, ...], ...] = ()
 
-    def within(self, bounds: Mapping[str, int]) -> Scenario:
+    def within(self, bounds: Mapping[str, int], together: int | None = None) -> Scenario:
         """The same with these bounds, for what may happen in it at all; what is not named keeps its own."""
-        return replace(self, bounds={name: bounds.get(name, most) for name, most in self.bounds.items()})
+        bounds = {name: bounds.get(name, most) for name, most in self.bounds.items()}
+        return replace(self, bounds=bounds, together=self.together if together is None else together)
 
 
 REPLACED = {**SPEC, "onImmutableChange": "Replace"}
@@ -70,18 +73,21 @@ SCENARIOS = (
         "creation",
         SPEC,
         {"crash": 2, "lost": 2, "refused": 1},
+        together=5,
         **PROMPT,
     ),
     Scenario(
         "kick-off",
         EVENTS,
         {"crash": 2, "lost": 2},
+        together=4,
         **PROMPT,
     ),
     Scenario(
         "refused creation and kick-off",
         EVENTS,
         {"crash": 1, "lost": 1, "refused": 2},
+        together=4,
         **PROMPT,
     ),
     Scenario(
@@ -94,27 +100,28 @@ SCENARIOS = (
     Scenario(
         "wiped status and replace",
         EVENTS,
-        {"wipe": 1, "replace": 1, "crash": 2, "lost": 1},
+        {"wipe": 1, "replace": 1, "crash": 2, "lost": 2},
         acts={"wipe": (("wipe", None),), "replace": (("replace", None),)},
         **PROMPT,
     ),
     Scenario(
         "restored backup",
         EVENTS,
-        {"backup": 1, "restore": 1, "crash": 2, "lost": 1},
+        {"backup": 1, "restore": 1, "crash": 2, "lost": 2},
         acts={"backup": (("back_up", None),), "restore": (("restore", True), ("restore", False))},
         **PROMPT,
     ),
     Scenario(
         "two processes",
         SPEC,
-        {"freeze": 1, "second": 1, "crash": 1, "lost": 1},
+        {"freeze": 1, "second": 1, "crash": 2, "lost": 2},
         **PROMPT,
     ),
     Scenario(
         "two processes that go on side by side",
         SPEC,
-        {"freeze": 1, "second": 1, "overlap": 1, "crash": 1, "lost": 1},
+        {"freeze": 1, "second": 1, "crash": 2, "lost": 2},
+        overlap=True,
         **PROMPT,
     ),
     Scenario(
@@ -127,7 +134,7 @@ SCENARIOS = (
     Scenario(
         "edits",
         EVENTS,
-        {"edit": 2, "delete": 1, "crash": 1, "lost": 1},
+        {"edit": 2, "delete": 1, "crash": 2, "lost": 2},
         acts={
             "edit": (("edit", {"title": "one"}), ("edit", {"agent": OTHER}), ("edit", {"metadata": {"team": "x"}})),
             "delete": (("delete", None),),
@@ -137,7 +144,7 @@ SCENARIOS = (
     Scenario(
         "ended outside",
         EVENTS,
-        {"outside": 2, "delete": 1, "crash": 1, "lost": 1},
+        {"outside": 2, "delete": 1, "crash": 2, "lost": 2},
         acts={"delete": (("delete", None),)},
         outside=("archive", "terminate", "delete", "speak"),
         **PROMPT,
@@ -145,7 +152,7 @@ SCENARIOS = (
     Scenario(
         "replaced when lost",
         {**EVENTS, "onLost": "Replace"},
-        {"outside": 1, "delete": 1, "crash": 2, "lost": 1},
+        {"outside": 1, "delete": 1, "crash": 2, "lost": 2},
         acts={"delete": (("delete", None),)},
         outside=("archive", "delete"),
         **PROMPT,
@@ -153,7 +160,7 @@ SCENARIOS = (
     Scenario(
         "lag beyond the grace",
         EVENTS,
-        {"delete": 1, "crash": 2, "lost": 1},
+        {"delete": 1, "crash": 2, "lost": 2},
         acts={"delete": (("delete", None),)},
         lag=200.0,
         flight=55.0,

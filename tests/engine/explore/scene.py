@@ -32,6 +32,9 @@ def steady() -> float:
 class Scene(People):
     """One world of a scenario. `left` is what may still go wrong or be done, by its name, in the scenario's order."""
 
+    spent = 0
+    """How much of that has happened."""
+
     def __init__(self, scenario: Scenario) -> None:
         self.name = scenario.name
         self.world, self.backups = World(steady), {}
@@ -39,6 +42,7 @@ class Scene(People):
         api.list_lag, api.flight = scenario.lag, scenario.flight
         api.names_workspace = scenario.names_workspace
         self.left = dict(scenario.bounds)
+        self._together, self._overlap = scenario.together, scenario.overlap
         self.frozen: dict[str, float] = {}
         self.woken: tuple[str, str] | None = None
         self.violated = scenario.violated
@@ -220,7 +224,7 @@ class Scene(People):
     def _lease(self) -> None:
         """Who lost his lease while he stood still ends with the pass that was under way, unless they may overlap."""
         first, *others = self.world.operators
-        if others and not self.left.get("overlap") and not first.running and first.name not in self.frozen:
+        if others and not self._overlap and not first.running and first.name not in self.frozen:
             self.world.crash(first)
 
     @property
@@ -235,6 +239,17 @@ class Scene(People):
             judge.never_two()
             judge._first_events()
         judge_deeds.deeds(self.world)
+
+    def _spend(self, kind: str) -> None:
+        self.left[kind] -= 1
+        self.spent += 1
+        if self.spent >= self._together:
+            self.left = dict.fromkeys(self.left, 0)
+
+    @property
+    def budget(self) -> tuple[int, ...]:
+        """What is left of every bound, and of all of them together."""
+        return *self.left.values(), self._together - self.spent
 
     def operator(self, name: str) -> Operator:
         """The process of that name."""
@@ -253,17 +268,17 @@ class Scene(People):
         operator.finish(uid)
 
     def _fault(self, scenario: Scenario, name: str, uid: str, kind: str, fault: Any) -> None:
-        self.left[kind] -= 1
+        self._spend(kind)
         self._go(scenario, name, uid, fault)
 
     def _crash(self, scenario: Scenario, name: str) -> None:
-        self.left["crash"] -= 1
+        self._spend("crash")
         self.world.crash(self.operator(name))
         if not self._awake():
             self.world.start()
 
     def _freeze(self, scenario: Scenario, name: str) -> None:
-        self.left["freeze"] -= 1
+        self._spend("freeze")
         self.frozen[name] = self._now
 
     def _thaw(self, scenario: Scenario, name: str) -> None:
@@ -271,7 +286,7 @@ class Scene(People):
         self.woken = name, next(iter(self.operator(name).running))
 
     def _second(self, scenario: Scenario) -> None:
-        self.left["second"] -= 1
+        self._spend("second")
         self.world.start()
 
     def _sweep(self, scenario: Scenario, name: str) -> None:
@@ -293,9 +308,9 @@ class Scene(People):
         self.world.api.late.pop(place).arrive_late()
 
     def _act(self, scenario: Scenario, kind: str, place: int) -> None:
-        self.left[kind] -= 1
+        self._spend(kind)
         self.act("a", *scenario.acts[kind][place])
 
     def _outside(self, scenario: Scenario, how: str, id: str) -> None:
-        self.left["outside"] -= 1
+        self._spend("outside")
         getattr(self.world.api, f"{how}_outside")(id)
