@@ -136,5 +136,5 @@ async def test_a_namespace_that_none_can_be_is_said_and_nothing_asked(namespace)
     ):
         with pytest.raises(Missing, match="is no name"):
             await call
-    assert not await orphans._adopt(kubernetes, orphan(namespace=namespace), dry_run=False, interrupt=False)
+    assert not await orphans._adopt(kubernetes, orphan(namespace=namespace), dry_run=False)
     assert cluster.asked == []
