@@ -103,7 +103,7 @@ chaos: setup ## Break all that can break, CYCLES=200 times with SEED, and look w
 	@$(BIN)/python -m tests.chaos
 
 .PHONY: explore
-explore: setup ## Go through every interleaving of TOGETHER=3 troubles within CRASHES=2 LOST=2 and so on, for MINUTES=90
+explore: setup ## Go through every interleaving of TOGETHER=3 troubles within CRASHES=2 LOST=2 and so on, for MINUTES=120
 	@$(BIN)/python -m tests.engine.explore
 
 .PHONY: lint

@@ -2,8 +2,8 @@
 
 CRASHES, LOST, REFUSED, EDITS, DELETIONS, WIPES, REPLACES, BACKUPS, RESTORES, FREEZES, PROCESSES and OUTSIDE say how
 often each may happen at the most, TOGETHER how many of all these in one way; a scenario has its own bounds where
-nothing is said, and nothing happens in it that is none of its subject. MINUTES is what all of it may take, 90 unless it
-is given, fairly shared out among the scenarios, of which JOBS are explored at a time; ONLY="kick-off,deletion" names
+nothing is said, and nothing happens in it that is none of its subject. MINUTES is what all of it may take, 120 unless
+it is given, fairly shared out among the scenarios, of which JOBS are explored at a time; ONLY="kick-off,deletion" names
 those that are explored.
 """
 
@@ -26,7 +26,7 @@ NAMED = {
 }  # fmt: skip
 BOUNDS = {kind: int(os.environ[name]) for name, kind in NAMED.items() if name in os.environ}
 TOGETHER = int(os.environ["TOGETHER"]) if "TOGETHER" in os.environ else None
-MINUTES = float(os.environ.get("MINUTES", "90"))
+MINUTES = float(os.environ.get("MINUTES", "120"))
 JOBS = int(os.environ.get("JOBS") or os.cpu_count() or 1)
 ONLY = [name.strip() for name in os.environ.get("ONLY", "").split(",") if name.strip()]
 CHOSEN = sorted(
