@@ -83,9 +83,16 @@ class Stage:
         return next((one["reason"] for one in conditions if one["type"] == "Ready"), None)
 
     def busy(self):
-        """The name of a worker that has a pass under way."""
-        workers = ((name, task) for name, tasks in self.tasks().items() if "worker" in name for task in tasks)
-        return next(name for name, task in workers if task.get_coro().cr_await.__name__ == "_pass")
+        """The names of the workers that have a pass under way."""
+        workers = [(name, task) for name, tasks in self.tasks().items() if "worker" in name for task in tasks]
+        return [name for name, task in workers if getattr(task.get_coro().cr_await, "__name__", "") == "_pass"]
+
+    async def rests(self):
+        """Until no pass is under way and none follows: in one, a leap of the clock is a call without an answer."""
+        calm = 0
+        while calm < 20:
+            calm = 0 if self.busy() else calm + 1
+            await asyncio.sleep(0.005)
 
     def unwell(self):
         """The names of the checks that say that a restart would help."""

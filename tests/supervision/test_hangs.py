@@ -127,6 +127,7 @@ async def test_hanging_events_are_told(monkeypatch, tmp_path, leap):
         await stage.hang("events")
         wrong(stage)
         await eventually(lambda: stage.reason("wrong") == "InvalidSpec")
+        await stage.rests()
         leap(BOUND)
         await only(stage, "events")
 
@@ -136,6 +137,7 @@ async def test_a_clock_that_stands_still_is_told(monkeypatch, tmp_path, leap):
         wrong(stage)
         # It is to be looked at again after minutes.
         await eventually(lambda: stage.reason("wrong") == "InvalidSpec")
+        await stage.rests()
         await stage.hang("keeper clock")
         leap(BOUND)
         await only(stage, "queue")
@@ -146,7 +148,8 @@ async def test_a_pass_that_hangs_is_told_though_others_go_on(monkeypatch, tmp_pa
         async with stage.server.held("PATCH"):
             rings(stage)
             await eventually(lambda: stage.server.holding)
-            await stage.hang(stage.busy())
+            busy, *_ = stage.busy()
+            await stage.hang(busy)
         wrong(stage)
         await eventually(lambda: stage.reason("wrong") == "InvalidSpec")
         leap(BOUND)

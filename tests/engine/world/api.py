@@ -6,7 +6,6 @@ session is in `others`.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from tests.engine.world.clock import FakeClock
 from tests.engine.world.files import FakeFile, FakeFiles, Missing, Refused
 from tests.engine.world.history import History
 from tests.engine.world.mounts import FakeMount, Mounter
+from tests.engine.world.numbers import Numbers
 from tests.engine.world.others import Others
 from tests.engine.world.post import Post
 from tests.engine.world.sessions import FakeSession
@@ -31,7 +31,7 @@ class FakeApi(Others):
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
-        self._ids = itertools.count(1)
+        self._ids = Numbers()
         self.history = History(clock)
         self.files = FakeFiles(clock, self.history)
         self.mounter = Mounter(clock, self.files)

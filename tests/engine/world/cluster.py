@@ -6,13 +6,13 @@ is what people do to it; `ClusterWriter` is how one process reads and writes it,
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from tests.engine.world.chronicle import Chronicle
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.gates import gate
+from tests.engine.world.numbers import Numbers
 from tests.engine.world.sources import Sources
 
 from managed_agents_operator.engine.errors import ClusterUnreachable, ObjectGone, WriteConflict, WriteRefused
@@ -62,8 +62,8 @@ class Cluster:
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
-        self._versions = itertools.count(100)
-        self._uids = itertools.count(1)
+        self._versions = Numbers(100)
+        self._uids = Numbers()
         self.objects: dict[str, dict[str, Any]] = {}
         self.writes = 0
         self.sources = Sources(self._versions)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from dataclasses import dataclass
 
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.history import History
+from tests.engine.world.numbers import Numbers
 
 
 class Missing(Exception):
@@ -38,7 +38,7 @@ class FakeFiles:
 
     def __init__(self, clock: FakeClock, history: History) -> None:
         self._clock, self._history = clock, history
-        self._ids = itertools.count(1)
+        self._ids = Numbers()
         self.there: dict[str, FakeFile] = {}
         self.contents: dict[str, bytes] = {}
         self.absent: set[str] = set()

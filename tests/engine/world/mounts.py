@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.engine.world.clock import FakeClock
 from tests.engine.world.files import FakeFiles, Refused
+from tests.engine.world.numbers import Numbers
 
 UPLOADS = "/mnt/session/uploads"
 
@@ -44,7 +44,7 @@ class Mounter:
 
     def __init__(self, clock: FakeClock, files: FakeFiles) -> None:
         self._clock, self._files = clock, files
-        self._ids = itertools.count(1)
+        self._ids = Numbers()
         self.copies_files = True
         self.roots_paths = True
         self.tokens: dict[str, str] = {}

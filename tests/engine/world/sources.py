@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from tests.engine.world.numbers import Numbers
 
 from managed_agents_operator.api.resources import SourceKind
 from managed_agents_operator.engine.external import Version
@@ -26,7 +27,7 @@ class Sources:
 
     def __init__(self, versions: Iterable[int]) -> None:
         self._versions = iter(versions)
-        self._uids = itertools.count(1)
+        self._uids = Numbers()
         self.objects: dict[Named, SourceObject] = {}
 
     def put(self, kind: SourceKind, name: str, value: bytes | None) -> None:
