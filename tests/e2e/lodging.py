@@ -5,7 +5,7 @@ A world of its own costs a test more than all that it does there; `conftest` say
 
 from __future__ import annotations
 
-from tests.e2e.tidying import remove_values
+from tests.e2e.tidying import remove_resources, remove_values
 
 HARMLESS = range(200, 500)
 POISON = (401, 402, 403, 429)
@@ -34,6 +34,8 @@ class Lodging:
 
     def enter(self):
         """As at the beginning, but for the operator."""
+        # Tests that live elsewhere in this cluster may have left some, and an operator serves them all.
+        remove_resources(self._stored)
         if not self.world.control.healthy():
             self.world.simulator.start()
         self.world.control.reset()
